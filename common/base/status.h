@@ -1,0 +1,82 @@
+// Status: the outcome of an operation that can fail for reasons outside the program.
+//
+// A status carries a canonical code, a message that names the thing and the limit, and (through the code) whether a
+// retry can help. Codes map to HTTP, Connect and Thrift codes in exactly one place each (the adapters).
+// Value type; Thread-compatible.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace brazier {
+
+enum class Code {
+  kOk,
+  kInvalidArgument,    // the request can never succeed as it is (HTTP 400)
+  kUnauthenticated,    // no or bad tenant (401)
+  kNotFound,           // 404
+  kAlreadyExists,      // 409
+  kFailedPrecondition, // 400/412
+  kResourceExhausted,  // a limit or a full queue; retry later (429)
+  kUnimplemented,      // 501
+  kUnavailable,        // a transient failure of ours; retry (503)
+  kDeadlineExceeded,   // 504; the work may or may not have been done
+  kCancelled,          // 499
+  kCorruption,         // bytes at rest that fail their checks (500)
+  kInternal,           // a bug or an unknown failure (500)
+};
+
+// "invalid_argument", "unavailable", ...: the lower-case names that Connect clients see.
+std::string_view CodeName(Code code);
+
+// True when the same request may succeed later without being changed.
+bool IsRetryable(Code code);
+
+class [[nodiscard]] Status {
+ public:
+  Status() = default;  // OK
+  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  static Status Ok() { return Status(); }
+
+  bool ok() const { return code_ == Code::kOk; }
+  Code code() const { return code_; }
+  const std::string& message() const { return message_; }
+
+  // Machine-readable reason, for example "label_value_too_long" or "profile_size_limit"; empty when there is none.
+  const std::string& reason() const { return reason_; }
+  Status WithReason(std::string_view reason) && {
+    reason_ = reason;
+    return std::move(*this);
+  }
+
+  // Returns this status with "context: " before its message. No effect on OK.
+  Status Annotate(std::string_view context) const;
+
+  // "OK" or "invalid_argument: message".
+  std::string ToString() const;
+
+  friend bool operator==(const Status&, const Status&) = default;
+
+ private:
+  Code code_ = Code::kOk;
+  std::string message_;
+  std::string reason_;
+};
+
+inline Status InvalidArgument(std::string m) { return {Code::kInvalidArgument, std::move(m)}; }
+inline Status NotFound(std::string m) { return {Code::kNotFound, std::move(m)}; }
+inline Status ResourceExhausted(std::string m) { return {Code::kResourceExhausted, std::move(m)}; }
+inline Status Unavailable(std::string m) { return {Code::kUnavailable, std::move(m)}; }
+inline Status DeadlineExceeded(std::string m) { return {Code::kDeadlineExceeded, std::move(m)}; }
+inline Status Corruption(std::string m) { return {Code::kCorruption, std::move(m)}; }
+inline Status Internal(std::string m) { return {Code::kInternal, std::move(m)}; }
+
+}  // namespace brazier
+
+// Returns from the enclosing function when `expr` (a Status) is not OK.
+#define RETURN_IF_ERROR(expr)                          \
+  do {                                                 \
+    if (::brazier::Status status_ = (expr); !status_.ok()) return status_; \
+  } while (0)

@@ -1,0 +1,60 @@
+// Consensus: the seam to the replicated log. A command that is proposed and committed is applied to the state machine
+// exactly once per replica, in the same order everywhere; its answer comes back to the proposer.
+//
+// Implementations: RaftConsensus (raft-rs behind a C ABI, log and state in one KeyValueStore) and, for tests,
+// SingleNodeConsensus (no log). One node is a Raft group of one: the same code.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "store/kv/key_value_store.h"
+
+namespace brazier::consensus {
+
+// What a group replicates. Called from the consensus thread only; readers synchronise inside the implementation.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+  // Applies one committed command: puts its writes in `batch` (family kState) and returns the encoded answer.
+  // Deterministic and total: any bytes give an answer, none throws. Writes of earlier commands of the same round may
+  // still be in `batch` only; the implementation keeps whatever overlay it needs to see them.
+  virtual std::string Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch) = 0;
+  // The writes of the applied commands up to `index` are in the store and visible to readers now.
+  virtual void Applied(uint64_t index) = 0;
+};
+
+struct ConsensusStatus {
+  bool is_leader = false;
+  uint64_t leader_id = 0;  // 0 when unknown
+  uint64_t term = 0;
+  uint64_t commit_index = 0;
+  uint64_t applied_index = 0;
+  uint64_t last_index = 0;
+  uint64_t first_index = 0;  // of the log kept
+};
+
+class Consensus {
+ public:
+  virtual ~Consensus() = default;
+  // Proposes a command. `done` is called once, from the consensus thread, with the state machine's answer after the
+  // command is durable and applied; or with kUnavailable (not leader, stopping), kResourceExhausted (queue full, in
+  // bytes), kInvalidArgument (command larger than kCommandBytesMax) or kDeadlineExceeded (it may still commit).
+  // `done` must not block. deadline: MonotonicNs of the process clock. Thread-safe.
+  virtual void Propose(std::string command, int64_t deadline_ns,
+                       std::function<void(Result<std::string>)> done) = 0;
+  // Blocks until every command committed before the call is applied here; concurrent callers share one confirmation.
+  virtual Status ReadBarrier(int64_t deadline_ns) = 0;
+  // True when a proposal made now would be expected to commit.
+  virtual bool CanCommit() const = 0;
+  virtual ConsensusStatus GetStatus() const = 0;
+  // Stops accepting, finishes or fails what waits, joins the thread. Idempotent.
+  virtual void Stop() = 0;
+
+  static constexpr size_t kCommandBytesMax = 1 << 20;
+};
+
+}  // namespace brazier::consensus

@@ -1,0 +1,40 @@
+// What the doors (HTTP, Thrift) ask of the query-frontend: answer this query, completely or with an error.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/contract/context.h"
+#include "common/contract/metastore.h"
+#include "common/model/query.h"
+
+namespace brazier::contract {
+
+struct QueryRequest {
+  std::vector<std::string> tenants;  // authenticated at the edge
+  int64_t start_ns = 0;              // inclusive; both 0: missing
+  int64_t end_ns = 0;                // inclusive
+  std::vector<std::string> selectors;  // each a full selector text; all must match
+  std::string profile_type;            // id; required by kFlameGraph, kTimeSeries, kPprof, unused by the others
+  std::vector<std::string> call_site;  // root-first stack prefix
+  std::vector<ReportRequest> reports;
+};
+
+struct QueryResponse {
+  std::vector<Report> reports;  // merged and complete, not truncated: rendering does that, once
+  QueryStats stats;
+};
+
+class QueryFrontend {
+ public:
+  virtual ~QueryFrontend() = default;
+  // Validates (limits, selector, range), plans, executes. kInvalidArgument texts are those of the compatible API.
+  // A range that lies outside the look-back limit, or an unknown tenant, answers OK with empty reports. Thread-safe.
+  virtual Result<QueryResponse> Query(const RequestContext& context, const QueryRequest& request) = 0;
+  virtual Result<TenantStats> GetTenantStats(const RequestContext& context,
+                                             const std::string& tenant) = 0;
+  virtual Status Ready() = 0;
+};
+
+}  // namespace brazier::contract

@@ -1,0 +1,71 @@
+// What the metastore knows of an object: the block, its datasets, and where their sections lie, so that a reader needs
+// neither a listing nor the footer. docs/format/object.md gives the bytes. Values; Thread-compatible.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/hash.h"
+#include "common/base/ulid.h"
+
+namespace brazier {
+
+enum class SectionKind : uint8_t {
+  kSharedSymbols = 1,  // of a tenant: symbols that two or more of its datasets use
+  kSymbols = 2,        // of a dataset: symbols that only it uses
+  kRows = 3,           // of a dataset: series, profiles, rows with totals
+  kSamples = 4,        // of a dataset: sample columns
+};
+
+// A byte range of the object. The bytes are `codec`-compressed; crc is CRC-32C over them.
+struct SectionRef {
+  SectionKind kind = SectionKind::kRows;
+  uint8_t codec = 0;  // 0 raw, 1 zstd
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  uint64_t raw_size = 0;
+  uint32_t crc = 0;
+  friend bool operator==(const SectionRef&, const SectionRef&) = default;
+};
+
+struct TenantSymbols {
+  std::string tenant;
+  SectionRef section;
+  friend bool operator==(const TenantSymbols&, const TenantSymbols&) = default;
+};
+
+// One (tenant, service) in one object.
+struct DatasetMeta {
+  std::string tenant;
+  std::string service;
+  int64_t min_time_ns = 0;
+  int64_t max_time_ns = 0;
+  uint32_t profile_count = 0;
+  uint64_t sample_count = 0;
+  std::vector<std::string> profile_types;  // ids, sorted
+  std::vector<SectionRef> sections;
+  // Positions (in the dataset's profile list) that repeat an identity known already: readers skip them.
+  std::vector<uint32_t> hidden_profiles;
+  // Identity of each profile; only on the way to AddBlocks, never stored in the footer or in index answers.
+  std::vector<Hash128> identities;
+  friend bool operator==(const DatasetMeta&, const DatasetMeta&) = default;
+};
+
+struct BlockMeta {
+  Ulid id;
+  uint32_t shard = 0;
+  uint32_t level = 0;  // 0: segment
+  int64_t min_time_ns = 0;
+  int64_t max_time_ns = 0;
+  uint64_t size = 0;  // bytes of the object
+  std::vector<TenantSymbols> symbols;  // sorted by tenant
+  std::vector<DatasetMeta> datasets;   // sorted by (tenant, service)
+  friend bool operator==(const BlockMeta&, const BlockMeta&) = default;
+
+  // "segments/<shard>/<id>.brz" at level 0, "blocks/<shard>/<tenant>/<id>.brz" above.
+  std::string ObjectKey() const;
+};
+
+}  // namespace brazier

@@ -67,9 +67,13 @@ class MetricsRegistry {
   Gauge& GetGauge(std::string_view name, std::string_view help, const MetricLabels& labels = {});
   Histogram& GetHistogram(std::string_view name, std::string_view help, std::vector<double> bounds,
                           const MetricLabels& labels = {});
-  // A gauge whose value is asked for at each scrape.
+  // A gauge whose value is asked for at each scrape, on the scraping thread. What `value` uses must outlive the last
+  // Render. Adding the same name again replaces the function.
   void AddGaugeCallback(std::string_view name, std::string_view help, std::function<double()> value);
-  // The page that Prometheus scrapes.
+  // The same for a value that only grows.
+  void AddCounterCallback(std::string_view name, std::string_view help,
+                          std::function<double()> value);
+  // The page that Prometheus scrapes: families sorted by name, series by label values.
   std::string Render() const;
 
   static constexpr size_t kSeriesPerFamilyMax = 10'000;
@@ -83,5 +87,8 @@ class MetricsRegistry {
 
 // 1 ms to 60 s, for request durations in seconds.
 std::vector<double> LatencyBounds();
+
+// Memory, CPU time, open files, threads and start time of this process, under the names that dashboards expect.
+void AddProcessMetrics(MetricsRegistry& registry);
 
 }  // namespace brazier

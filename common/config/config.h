@@ -1,0 +1,98 @@
+// Config: every setting of a process, typed. Filled from the one table in settings.cc by LoadConfig, validated once,
+// immutable afterwards. app/wiring turns it into the option structs of the roles; nothing else reads it.
+//
+// Units are in the names. Sizes and counts are signed here so that one table can hold them; ranges exclude negatives.
+// Value type; Thread-compatible.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace brazier::config {
+
+struct HttpConfig {
+  std::string listen;
+  int64_t threads = 0;  // 0: one per core
+  int64_t body_bytes_max = 0;
+  int64_t inflight_bytes_max = 0;
+  int64_t connections_max = 0;
+};
+
+struct ThriftConfig {
+  std::string listen;
+  int64_t connections_max = 0;
+};
+
+struct ZeromqConfig {
+  std::string listen;       // empty: off
+  std::string pull_listen;  // empty: off
+};
+
+// The door that processes of this cluster use among themselves.
+struct PipelineConfig {
+  std::string listen;
+  std::string advertise;  // empty: the address that was bound
+};
+
+struct MetastoreConfig {
+  std::string address;  // of the Thrift metastore, for processes without the role
+};
+
+struct LimitsConfig {
+  bool unlimited = false;
+  int64_t max_profile_bytes = 0;
+  int64_t rate_bytes_per_second = 0;
+  int64_t burst_bytes = 0;
+  int64_t max_label_names = 0;
+  int64_t max_label_name_length = 0;
+  int64_t max_label_value_length = 0;
+  int64_t max_samples = 0;
+  int64_t max_sample_labels = 0;
+  int64_t max_stack_depth = 0;
+  int64_t max_symbol_length = 0;
+  int64_t reject_older_than_ns = 0;  // 0: none
+  int64_t reject_newer_than_ns = 0;  // 0: none
+  int64_t max_query_length_ns = 0;   // 0: none
+  int64_t max_query_lookback_ns = 0; // 0: none
+};
+
+struct SegmentConfig {
+  int64_t linger_ns = 0;
+  int64_t bytes_max = 0;
+  int64_t buffer_bytes_max = 0;
+};
+
+struct DedupConfig {
+  int64_t window_ns = 0;
+  int64_t bytes_max = 0;
+  bool without_id = true;
+};
+
+struct QueryConfig {
+  int64_t threads = 0;  // 0: one per core
+  int64_t timeout_ns = 0;
+  int64_t memory_bytes_max = 0;
+};
+
+struct Config {
+  std::vector<std::string> target;
+  std::string data_dir;
+  std::string member_id;          // empty: made from the host name and the roles
+  std::string object_store_path;  // empty: <data-dir>/objects
+  bool multitenancy = false;
+  HttpConfig http;
+  ThriftConfig thrift;
+  ZeromqConfig zeromq;
+  PipelineConfig pipeline;
+  MetastoreConfig metastore;
+  LimitsConfig limits;
+  SegmentConfig segment;
+  DedupConfig dedup;
+  QueryConfig query;
+  int64_t shutdown_timeout_ns = 0;
+  std::string log_level;
+  std::string ui_dir;  // empty: the files inside the program
+};
+
+}  // namespace brazier::config

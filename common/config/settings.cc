@@ -1,0 +1,316 @@
+#include "common/config/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "common/config/quantity.h"
+
+namespace brazier::config {
+namespace {
+
+constexpr int64_t kKiB = 1024;
+constexpr int64_t kMiB = 1024 * kKiB;
+constexpr int64_t kGiB = 1024 * kMiB;
+constexpr int64_t kTiB = 1024 * kGiB;
+constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kSecond = 1000 * kMs;
+constexpr int64_t kHour = 3600 * kSecond;
+constexpr int64_t kDay = 24 * kHour;
+constexpr int64_t kYear = 365 * kDay;
+
+using enum SettingType;
+using enum Stability;
+
+// Field accessors: FIELD(http.listen) is a function from a Config to that field.
+#define FIELD(path) [](Config & c) -> FieldRef { return &c.path; }
+
+void AddProcess(std::vector<Setting>& t) {
+  constexpr std::string_view group = "process";
+  t.push_back({.group = group, .key = "target", .type = kList, .default_text = "all",
+               .choices = {"all", "distributor", "segment-writer", "metastore", "query-frontend",
+                           "query-backend"},
+               .meaning = "Roles that this process plays. all: every role in one process, on "
+                          "local files.",
+               .field = FIELD(target)});
+  t.push_back({.group = group, .key = "data-dir", .type = kString, .default_text = "./data",
+               .meaning = "Folder of everything this process keeps on local disk.",
+               .field = FIELD(data_dir)});
+  t.push_back({.group = group, .key = "member.id", .type = kString, .default_text = "",
+               .may_be_empty = true, .stability = kAdvanced,
+               .meaning = "Name of this process in the cluster: unique, and the same after a "
+                          "restart. Empty: made from the host name, the roles and the pipeline "
+                          "port.",
+               .field = FIELD(member_id)});
+  t.push_back({.group = group, .key = "multitenancy", .type = kBool, .default_text = "false",
+               .meaning = "Whether requests must name their tenant (X-Scope-OrgID). false: "
+                          "everything belongs to the tenant \"anonymous\".",
+               .field = FIELD(multitenancy)});
+  t.push_back({.group = group, .key = "shutdown.timeout", .type = kDuration,
+               .default_text = "30s", .min = 0, .max = kHour,
+               .meaning = "Longest time to finish accepted work after SIGTERM or SIGINT.",
+               .field = FIELD(shutdown_timeout_ns)});
+  t.push_back({.group = group, .key = "log.level", .type = kString, .default_text = "info",
+               .choices = {"debug", "info", "warn", "error"},
+               .meaning = "Least important log lines that are written to stderr.",
+               .field = FIELD(log_level)});
+}
+
+void AddDoors(std::vector<Setting>& t) {
+  constexpr std::string_view group = "doors";
+  t.push_back({.group = group, .key = "http.listen", .type = kHostPort,
+               .default_text = "127.0.0.1:4040", .may_be_empty = true,
+               .meaning = "Address of the HTTP server: API, web UI, /ready and /metrics. Port 0: "
+                          "any free one. Empty: off.",
+               .field = FIELD(http.listen)});
+  t.push_back({.group = group, .key = "http.threads", .type = kInt, .default_text = "0",
+               .unit = "threads", .min = 0, .max = 1024, .stability = kAdvanced,
+               .meaning = "Threads that serve HTTP requests. 0: one per core.",
+               .field = FIELD(http.threads)});
+  t.push_back({.group = group, .key = "http.connections-max", .type = kInt,
+               .default_text = "4096", .unit = "connections", .min = 1, .max = 1'000'000,
+               .stability = kAdvanced, .meaning = "Open HTTP connections; further ones are closed.",
+               .field = FIELD(http.connections_max)});
+  t.push_back({.group = group, .key = "http.body-bytes-max", .type = kBytes,
+               .default_text = "256MiB", .min = kKiB, .max = 4 * kGiB,
+               .meaning = "Largest body of one HTTP request; a larger one is answered 413.",
+               .field = FIELD(http.body_bytes_max)});
+  t.push_back({.group = group, .key = "http.inflight-bytes-max", .type = kBytes,
+               .default_text = "64MiB", .min = kMiB, .max = kTiB,
+               .meaning = "Bodies of all HTTP requests in work at a time; beyond it requests are "
+                          "answered 503. A single larger body is served when nothing else is.",
+               .field = FIELD(http.inflight_bytes_max)});
+  t.push_back({.group = group, .key = "ui.dir", .type = kString, .default_text = "",
+               .may_be_empty = true, .stability = kAdvanced,
+               .meaning = "Folder with the files of the web UI, read at each request. Empty: those "
+                          "inside the program.",
+               .field = FIELD(ui_dir)});
+  t.push_back({.group = group, .key = "thrift.listen", .type = kHostPort,
+               .default_text = "127.0.0.1:4041", .may_be_empty = true,
+               .meaning = "Address of the Thrift services: Push, Query, Metastore. Empty: off.",
+               .field = FIELD(thrift.listen)});
+  t.push_back({.group = group, .key = "thrift.connections-max", .type = kInt,
+               .default_text = "512", .unit = "connections", .min = 1, .max = 100'000,
+               .stability = kAdvanced,
+               .meaning = "Open Thrift connections, one thread each; further ones wait.",
+               .field = FIELD(thrift.connections_max)});
+  t.push_back({.group = group, .key = "zeromq.listen", .type = kEndpoint,
+               .default_text = "tcp://127.0.0.1:4042", .may_be_empty = true,
+               .meaning = "Address for profile shippers over ZeroMQ, acknowledged (ROUTER). "
+                          "Empty: off.",
+               .field = FIELD(zeromq.listen)});
+  t.push_back({.group = group, .key = "zeromq.pull-listen", .type = kEndpoint,
+               .default_text = "tcp://127.0.0.1:4043", .may_be_empty = true,
+               .meaning = "Address for profile shippers that want no answer (PULL). Empty: off.",
+               .field = FIELD(zeromq.pull_listen)});
+}
+
+void AddCluster(std::vector<Setting>& t) {
+  constexpr std::string_view group = "cluster";
+  t.push_back({.group = group, .key = "pipeline.listen", .type = kEndpoint,
+               .default_text = "tcp://127.0.0.1:4052",
+               .meaning = "Where segment-writer and query-backend take work from the other "
+                          "processes. Unused by target all.",
+               .field = FIELD(pipeline.listen)});
+  t.push_back({.group = group, .key = "pipeline.advertise", .type = kEndpoint,
+               .default_text = "", .may_be_empty = true,
+               .meaning = "Address under which the others reach pipeline.listen. Empty: the one "
+                          "that was bound.",
+               .field = FIELD(pipeline.advertise)});
+  t.push_back({.group = group, .key = "metastore.address", .type = kHostPort,
+               .default_text = "127.0.0.1:4041",
+               .meaning = "Thrift address of the metastore, for processes that do not play it.",
+               .field = FIELD(metastore.address)});
+  t.push_back({.group = group, .key = "object-store.path", .type = kString, .default_text = "",
+               .may_be_empty = true,
+               .meaning = "Folder of the objects; all processes of a cluster use the same one. "
+                          "Empty: <data-dir>/objects.",
+               .field = FIELD(object_store_path)});
+}
+
+void AddPushLimits(std::vector<Setting>& t) {
+  constexpr std::string_view group = "limits of pushes, per tenant";
+  t.push_back({.group = group, .key = "limits.unlimited", .type = kBool,
+               .default_text = "false", .stability = kUnsafe,
+               .meaning = "Lifts every rate and age limit below, for benchmarks and imports.",
+               .field = FIELD(limits.unlimited)});
+  t.push_back({.group = group, .key = "limits.rate-bytes-per-second", .type = kBytes,
+               .default_text = "4MiB", .min = 1, .max = kTiB,
+               .meaning = "Uncompressed bytes of profiles per second.",
+               .field = FIELD(limits.rate_bytes_per_second)});
+  t.push_back({.group = group, .key = "limits.burst-bytes", .type = kBytes,
+               .default_text = "8MiB", .min = 1, .max = kTiB,
+               .meaning = "Bytes that may come at once; at least limits.max-profile-bytes.",
+               .field = FIELD(limits.burst_bytes)});
+  t.push_back({.group = group, .key = "limits.max-profile-bytes", .type = kBytes,
+               .default_text = "4MiB", .min = kKiB, .max = kGiB,
+               .meaning = "Largest profile, uncompressed.",
+               .field = FIELD(limits.max_profile_bytes)});
+  t.push_back({.group = group, .key = "limits.max-label-names", .type = kInt,
+               .default_text = "30", .unit = "labels", .min = 1, .max = 1000,
+               .meaning = "Labels of one series.", .field = FIELD(limits.max_label_names)});
+  t.push_back({.group = group, .key = "limits.max-label-name-length", .type = kInt,
+               .default_text = "1024", .unit = "bytes", .min = 1, .max = 65535,
+               .meaning = "Longest label name.", .field = FIELD(limits.max_label_name_length)});
+  t.push_back({.group = group, .key = "limits.max-label-value-length", .type = kInt,
+               .default_text = "2048", .unit = "bytes", .min = 1, .max = 65535,
+               .meaning = "Longest label value.", .field = FIELD(limits.max_label_value_length)});
+  t.push_back({.group = group, .key = "limits.max-samples", .type = kInt,
+               .default_text = "16000", .unit = "samples", .min = 1, .max = 10'000'000,
+               .meaning = "Samples of one profile.", .field = FIELD(limits.max_samples)});
+  t.push_back({.group = group, .key = "limits.max-sample-labels", .type = kInt,
+               .default_text = "100", .unit = "labels", .min = 0, .max = 10'000,
+               .meaning = "Labels of one sample.", .field = FIELD(limits.max_sample_labels)});
+  t.push_back({.group = group, .key = "limits.max-stack-depth", .type = kInt,
+               .default_text = "1000", .unit = "frames", .min = 1, .max = 65535,
+               .meaning = "Frames of one stack trace; the frames nearest to the root go first.",
+               .field = FIELD(limits.max_stack_depth)});
+  t.push_back({.group = group, .key = "limits.max-symbol-length", .type = kInt,
+               .default_text = "65535", .unit = "bytes", .min = 1, .max = 1'000'000,
+               .meaning = "Longest function, file or mapping name; longer ones are cut.",
+               .field = FIELD(limits.max_symbol_length)});
+  t.push_back({.group = group, .key = "limits.reject-older-than", .type = kDuration,
+               .default_text = "1h", .min = 0, .max = 10 * kYear,
+               .meaning = "Oldest profile that is accepted. 0: any age.",
+               .field = FIELD(limits.reject_older_than_ns)});
+  t.push_back({.group = group, .key = "limits.reject-newer-than", .type = kDuration,
+               .default_text = "10m", .min = 0, .max = 10 * kYear,
+               .meaning = "How far in the future a profile may be. 0: any.",
+               .field = FIELD(limits.reject_newer_than_ns)});
+}
+
+void AddWrite(std::vector<Setting>& t) {
+  constexpr std::string_view group = "writing";
+  t.push_back({.group = group, .key = "segment.linger", .type = kDuration,
+               .default_text = "10ms", .min = 0, .max = 60 * kSecond,
+               .meaning = "How long a segment waits for more profiles before it is sealed. A push "
+                          "is answered after it; longer means fewer and smaller objects.",
+               .field = FIELD(segment.linger_ns)});
+  t.push_back({.group = group, .key = "segment.bytes-max", .type = kBytes,
+               .default_text = "16MiB", .min = 64 * kKiB, .max = kGiB, .stability = kAdvanced,
+               .meaning = "A segment with this much in it is sealed at once.",
+               .field = FIELD(segment.bytes_max)});
+  t.push_back({.group = group, .key = "segment.buffer-bytes-max", .type = kBytes,
+               .default_text = "128MiB", .min = kMiB, .max = kTiB,
+               .meaning = "Profiles of a segment-writer that are not yet durable; beyond it "
+                          "pushes are answered 429.",
+               .field = FIELD(segment.buffer_bytes_max)});
+  t.push_back({.group = group, .key = "dedup.window", .type = kDuration, .default_text = "10m",
+               .min = 0, .max = kDay,
+               .meaning = "How long the index remembers the identity of a profile, so that a "
+                          "retry counts once at once. 0: not at all.",
+               .field = FIELD(dedup.window_ns)});
+  t.push_back({.group = group, .key = "dedup.bytes-max", .type = kBytes, .default_text = "64MiB",
+               .min = kMiB, .max = 64 * kGiB, .stability = kAdvanced,
+               .meaning = "Memory of those identities, 16 bytes each; the oldest are forgotten.",
+               .field = FIELD(dedup.bytes_max)});
+  t.push_back({.group = group, .key = "dedup.without-id", .type = kBool, .default_text = "true",
+               .stability = kAdvanced,
+               .meaning = "Whether profiles without a client's id are identified by what was "
+                          "sent. false: each of them counts, retries too.",
+               .field = FIELD(dedup.without_id)});
+}
+
+void AddQuery(std::vector<Setting>& t) {
+  constexpr std::string_view group = "querying";
+  t.push_back({.group = group, .key = "query.threads", .type = kInt, .default_text = "0",
+               .unit = "threads", .min = 0, .max = 1024, .stability = kAdvanced,
+               .meaning = "Threads that read blocks. 0: one per core.",
+               .field = FIELD(query.threads)});
+  t.push_back({.group = group, .key = "query.timeout", .type = kDuration, .default_text = "30s",
+               .min = 10 * kMs, .max = kHour,
+               .meaning = "Longest time of one query; after it the answer is 504.",
+               .field = FIELD(query.timeout_ns)});
+  t.push_back({.group = group, .key = "query.memory-bytes-max", .type = kBytes,
+               .default_text = "1GiB", .min = 16 * kMiB, .max = kTiB,
+               .meaning = "Memory of all queries in work at a time; beyond it queries wait, then "
+                          "fail with 503.",
+               .field = FIELD(query.memory_bytes_max)});
+  t.push_back({.group = group, .key = "limits.max-query-length", .type = kDuration,
+               .default_text = "30d", .min = 0, .max = 10 * kYear,
+               .meaning = "Longest time range of one query. 0: any.",
+               .field = FIELD(limits.max_query_length_ns)});
+  t.push_back({.group = group, .key = "limits.max-query-lookback", .type = kDuration,
+               .default_text = "31d", .min = 0, .max = 10 * kYear,
+               .meaning = "Oldest time that queries see; older parts of a range are left out. 0: "
+                          "any.",
+               .field = FIELD(limits.max_query_lookback_ns)});
+}
+
+#undef FIELD
+
+}  // namespace
+
+std::span<const Setting> AllSettings() {
+  static const std::vector<Setting> table = [] {
+    std::vector<Setting> t;
+    AddProcess(t);
+    AddDoors(t);
+    AddCluster(t);
+    AddPushLimits(t);
+    AddWrite(t);
+    AddQuery(t);
+    return t;
+  }();
+  return table;
+}
+
+const Setting* FindSetting(std::string_view key) {
+  for (const Setting& setting : AllSettings()) {
+    if (setting.key == key) return &setting;
+  }
+  return nullptr;
+}
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+std::string_view NearestKey(std::string_view key) {
+  // A longer key cannot be near any of ours, and must not cost more than they do.
+  key = key.substr(0, 64);
+  std::string_view nearest;
+  size_t nearest_distance = SIZE_MAX;
+  for (const Setting& setting : AllSettings()) {
+    const size_t distance = EditDistance(key, setting.key);
+    if (distance < nearest_distance) {
+      nearest_distance = distance;
+      nearest = setting.key;
+    }
+  }
+  return nearest;
+}
+
+Status ValidateConfig(const Config& config) {
+  if (config.limits.burst_bytes < config.limits.max_profile_bytes) {
+    return InvalidArgument("limits.burst-bytes (" + FormatBytes(config.limits.burst_bytes) +
+                           ") must be at least limits.max-profile-bytes (" +
+                           FormatBytes(config.limits.max_profile_bytes) +
+                           "): a profile of that size could never be accepted");
+  }
+  if (config.segment.buffer_bytes_max < config.segment.bytes_max) {
+    return InvalidArgument("segment.buffer-bytes-max (" +
+                           FormatBytes(config.segment.buffer_bytes_max) +
+                           ") must be at least segment.bytes-max (" +
+                           FormatBytes(config.segment.bytes_max) + ")");
+  }
+  const bool all = std::find(config.target.begin(), config.target.end(), "all") !=
+                   config.target.end();
+  if (all && config.target.size() > 1) {
+    return InvalidArgument("target: all stands alone; it names every role already");
+  }
+  return Status::Ok();
+}
+
+}  // namespace brazier::config

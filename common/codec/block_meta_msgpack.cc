@@ -1,0 +1,303 @@
+// Algorithm, both ways; docs/format/block-meta.md gives the bytes.
+//
+// Encoding: 1 collect each distinct tenant, service and profile type into the string table in order of first use;
+// 2 write the fields in order, strings as indices into the table.
+// Decoding: 1 read the table as views; 2 read the fields, resolving indices. Every string and struct that is built is
+// charged to a budget first, since one byte of input (an index) can stand for a long string.
+#include "common/codec/block_meta_msgpack.h"
+
+#include <cstring>
+#include <unordered_map>
+#include <vector>
+
+#include "common/codec/msgpack_io.h"
+
+namespace brazier::codec {
+namespace {
+
+constexpr uint64_t kVersion = 1;
+constexpr size_t kInputBytesMax = 64u << 20;
+constexpr size_t kDecodedBytesMax = 256u << 20;  // strings and structs built from one input
+constexpr size_t kStringBytesMax = 64u << 10;    // one tenant, service or profile type
+constexpr size_t kIdentityBytes = 16;
+
+// How many fields version 1 writes. Later writers append; readers pass over what they do not know.
+constexpr size_t kBlockFields = 10;
+constexpr size_t kSectionFields = 6;
+constexpr size_t kTenantSymbolsFields = 2;
+constexpr size_t kDatasetFields = 9;  // then the identities, when there are any
+constexpr size_t kDatasetEnvelopeFields = 3;
+
+class StringTable {
+ public:
+  uint32_t Add(std::string_view s) {
+    const auto [it, added] = indices_.try_emplace(s, static_cast<uint32_t>(strings_.size()));
+    if (added) strings_.push_back(s);
+    return it->second;
+  }
+  void Add(const DatasetMeta& dataset) {
+    Add(dataset.tenant);
+    Add(dataset.service);
+    for (const std::string& type : dataset.profile_types) Add(type);
+  }
+  void Write(MsgpackWriter& out) const {
+    out.Array(strings_.size());
+    for (std::string_view s : strings_) out.Str(s);
+  }
+
+ private:
+  std::vector<std::string_view> strings_;
+  std::unordered_map<std::string_view, uint32_t> indices_;
+};
+
+void AppendHash(MsgpackWriter& out, const Hash128& hash) {
+  const uint64_t big[2] = {__builtin_bswap64(hash.high), __builtin_bswap64(hash.low)};
+  static_assert(sizeof(big) == kIdentityBytes);
+  out.Raw(big, sizeof(big));
+}
+
+Hash128 ParseHash(const uint8_t* p) {
+  uint64_t big[2];
+  std::memcpy(big, p, sizeof(big));
+  return {__builtin_bswap64(big[0]), __builtin_bswap64(big[1])};
+}
+
+void WriteSection(MsgpackWriter& out, const SectionRef& section) {
+  out.Array(kSectionFields);
+  out.Uint(static_cast<uint64_t>(section.kind));
+  out.Uint(section.codec);
+  out.Uint(section.offset);
+  out.Uint(section.size);
+  out.Uint(section.raw_size);
+  out.Uint(section.crc);
+}
+
+void WriteDataset(MsgpackWriter& out, StringTable& table, const DatasetMeta& dataset) {
+  out.Array(kDatasetFields + (dataset.identities.empty() ? 0 : 1));
+  out.Uint(table.Add(dataset.tenant));
+  out.Uint(table.Add(dataset.service));
+  out.Int(dataset.min_time_ns);
+  out.Int(dataset.max_time_ns);
+  out.Uint(dataset.profile_count);
+  out.Uint(dataset.sample_count);
+  out.Array(dataset.profile_types.size());
+  for (const std::string& type : dataset.profile_types) out.Uint(table.Add(type));
+  out.Array(dataset.sections.size());
+  for (const SectionRef& section : dataset.sections) WriteSection(out, section);
+  out.Array(dataset.hidden_profiles.size());
+  for (uint32_t position : dataset.hidden_profiles) out.Uint(position);
+  if (dataset.identities.empty()) return;
+  out.BinHeader(dataset.identities.size() * kIdentityBytes);
+  for (const Hash128& identity : dataset.identities) AppendHash(out, identity);
+}
+
+class Decoder {
+ public:
+  Decoder(Bytes data, std::string_view what) : in_(data, what) {
+    if (data.size() > kInputBytesMax) in_.Fail("larger than 64 MiB");
+  }
+
+  // Opens an array of at least `known` fields; EndFields passes over those this version does not know.
+  size_t BeginFields(size_t known, const char* what) {
+    const size_t fields = in_.Array();
+    if (in_.ok() && fields < known) in_.Fail(std::string(what) + " has too few fields");
+    return fields;
+  }
+  void EndFields(size_t fields, size_t known) {
+    for (; fields > known && in_.ok(); --fields) in_.Skip();
+  }
+  void ReadVersion() {
+    const uint64_t version = in_.Uint();
+    if (in_.ok() && version != kVersion) {
+      in_.Fail("version " + std::to_string(version) + ", this reads version 1");
+    }
+  }
+  void ReadStrings() {
+    size_t count = in_.Array();
+    if (!Charge(count * sizeof(std::string_view))) return;
+    strings_.reserve(count);
+    for (; count > 0 && in_.ok(); --count) strings_.push_back(in_.Str(kStringBytesMax));
+  }
+  Hash128 ReadHash() {
+    const Bytes bytes = in_.Bin(kIdentityBytes);
+    if (in_.ok() && bytes.size() != kIdentityBytes) in_.Fail("an id that is not 16 bytes");
+    return in_.ok() ? ParseHash(bytes.data()) : Hash128{};
+  }
+  std::vector<TenantSymbols> ReadSymbols();
+  std::vector<DatasetMeta> ReadDatasets();
+  DatasetMeta ReadDataset();
+  Status Finish() { return in_.Finish(); }
+  MsgpackReader& in() { return in_; }
+
+ private:
+  // Takes `bytes` of the budget; false when it is used up or the input is bad.
+  bool Charge(size_t bytes) {
+    if (bytes > budget_) in_.Fail("decodes to more than 256 MiB");
+    if (!in_.ok()) return false;
+    budget_ -= bytes;
+    return true;
+  }
+  size_t ReadCount(size_t element_bytes, size_t max = SIZE_MAX) {
+    const size_t count = in_.Array(max);
+    return Charge(count * element_bytes) ? count : 0;
+  }
+  std::string ReadText() {
+    const uint64_t index = in_.Uint();
+    if (in_.ok() && index >= strings_.size()) in_.Fail("an index outside the string table");
+    if (!in_.ok() || !Charge(strings_[index].size())) return {};
+    return std::string(strings_[index]);
+  }
+  SectionRef ReadSection();
+  std::vector<Hash128> ReadIdentities();
+
+  MsgpackReader in_;
+  size_t budget_ = kDecodedBytesMax;
+  std::vector<std::string_view> strings_;
+};
+
+SectionRef Decoder::ReadSection() {
+  const size_t fields = BeginFields(kSectionFields, "a section");
+  SectionRef section;
+  section.kind = static_cast<SectionKind>(in_.Uint(UINT8_MAX));
+  section.codec = static_cast<uint8_t>(in_.Uint(UINT8_MAX));
+  section.offset = in_.Uint();
+  section.size = in_.Uint();
+  section.raw_size = in_.Uint();
+  section.crc = in_.Uint32();
+  EndFields(fields, kSectionFields);
+  return section;
+}
+
+std::vector<TenantSymbols> Decoder::ReadSymbols() {
+  std::vector<TenantSymbols> all(ReadCount(sizeof(TenantSymbols)));
+  for (TenantSymbols& symbols : all) {
+    if (!in_.ok()) break;
+    const size_t fields = BeginFields(kTenantSymbolsFields, "a tenant's symbols entry");
+    symbols.tenant = ReadText();
+    symbols.section = ReadSection();
+    EndFields(fields, kTenantSymbolsFields);
+  }
+  return all;
+}
+
+std::vector<DatasetMeta> Decoder::ReadDatasets() {
+  std::vector<DatasetMeta> all(ReadCount(sizeof(DatasetMeta), kDatasetsPerBlockMax));
+  for (DatasetMeta& dataset : all) {
+    if (!in_.ok()) break;
+    dataset = ReadDataset();
+  }
+  return all;
+}
+
+std::vector<Hash128> Decoder::ReadIdentities() {
+  if (in_.TryNil()) return {};
+  const Bytes bytes = in_.Bin();
+  if (bytes.size() % kIdentityBytes != 0) in_.Fail("identities that are not whole 16-byte values");
+  if (!Charge(bytes.size())) return {};
+  std::vector<Hash128> identities(bytes.size() / kIdentityBytes);
+  for (size_t i = 0; i < identities.size(); ++i) {
+    identities[i] = ParseHash(bytes.data() + i * kIdentityBytes);
+  }
+  return identities;
+}
+
+DatasetMeta Decoder::ReadDataset() {
+  const size_t fields = BeginFields(kDatasetFields, "a dataset");
+  DatasetMeta dataset;
+  dataset.tenant = ReadText();
+  dataset.service = ReadText();
+  dataset.min_time_ns = in_.Int();
+  dataset.max_time_ns = in_.Int();
+  dataset.profile_count = in_.Uint32();
+  dataset.sample_count = in_.Uint();
+  dataset.profile_types.resize(ReadCount(sizeof(std::string)));
+  for (std::string& type : dataset.profile_types) type = ReadText();
+  dataset.sections.resize(ReadCount(sizeof(SectionRef)));
+  for (SectionRef& section : dataset.sections) {
+    if (!in_.ok()) break;
+    section = ReadSection();
+  }
+  dataset.hidden_profiles.resize(ReadCount(sizeof(uint32_t)));
+  for (uint32_t& position : dataset.hidden_profiles) position = in_.Uint32();
+  if (fields == kDatasetFields) return dataset;
+  dataset.identities = ReadIdentities();
+  EndFields(fields, kDatasetFields + 1);
+  return dataset;
+}
+
+}  // namespace
+
+std::string EncodeBlockMeta(const BlockMeta& meta) {
+  StringTable table;
+  for (const TenantSymbols& symbols : meta.symbols) table.Add(symbols.tenant);
+  size_t identities = 0;
+  for (const DatasetMeta& dataset : meta.datasets) {
+    table.Add(dataset);
+    identities += dataset.identities.size();
+  }
+  MsgpackWriter out;
+  out.Reserve(256 + meta.datasets.size() * 160 + identities * kIdentityBytes);
+  out.Array(kBlockFields);
+  out.Uint(kVersion);
+  out.BinHeader(kIdentityBytes);
+  AppendHash(out, meta.id.bits);
+  out.Uint(meta.shard);
+  out.Uint(meta.level);
+  out.Int(meta.min_time_ns);
+  out.Int(meta.max_time_ns);
+  out.Uint(meta.size);
+  table.Write(out);
+  out.Array(meta.symbols.size());
+  for (const TenantSymbols& symbols : meta.symbols) {
+    out.Array(kTenantSymbolsFields);
+    out.Uint(table.Add(symbols.tenant));
+    WriteSection(out, symbols.section);
+  }
+  out.Array(meta.datasets.size());
+  for (const DatasetMeta& dataset : meta.datasets) WriteDataset(out, table, dataset);
+  return out.Take();
+}
+
+Result<BlockMeta> DecodeBlockMeta(Bytes data) {
+  Decoder decoder(data, "block metadata");
+  BlockMeta meta;
+  const size_t fields = decoder.BeginFields(kBlockFields, "a block");
+  decoder.ReadVersion();
+  meta.id.bits = decoder.ReadHash();
+  meta.shard = decoder.in().Uint32();
+  meta.level = decoder.in().Uint32();
+  meta.min_time_ns = decoder.in().Int();
+  meta.max_time_ns = decoder.in().Int();
+  meta.size = decoder.in().Uint();
+  decoder.ReadStrings();
+  meta.symbols = decoder.ReadSymbols();
+  meta.datasets = decoder.ReadDatasets();
+  decoder.EndFields(fields, kBlockFields);
+  RETURN_IF_ERROR(decoder.Finish());
+  return meta;
+}
+
+std::string EncodeDatasetMeta(const DatasetMeta& meta) {
+  StringTable table;
+  table.Add(meta);
+  MsgpackWriter out;
+  out.Reserve(256 + meta.identities.size() * kIdentityBytes);
+  out.Array(kDatasetEnvelopeFields);
+  out.Uint(kVersion);
+  table.Write(out);
+  WriteDataset(out, table, meta);
+  return out.Take();
+}
+
+Result<DatasetMeta> DecodeDatasetMeta(Bytes data) {
+  Decoder decoder(data, "dataset metadata");
+  const size_t fields = decoder.BeginFields(kDatasetEnvelopeFields, "a dataset entry");
+  decoder.ReadVersion();
+  decoder.ReadStrings();
+  DatasetMeta meta = decoder.ReadDataset();
+  decoder.EndFields(fields, kDatasetEnvelopeFields);
+  RETURN_IF_ERROR(decoder.Finish());
+  return meta;
+}
+
+}  // namespace brazier::codec

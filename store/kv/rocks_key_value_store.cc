@@ -1,0 +1,227 @@
+// The store on RocksDB. The only translation unit that includes RocksDB's headers.
+//
+// Sized for a metastore that idles in a monolith: small write buffers and one small block cache that also holds
+// indexes and filters, so memory is bounded by the constants below whatever the size of the database.
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <utility>
+
+#include "store/kv/key_value_store.h"
+
+namespace brazier::kv {
+namespace {
+
+constexpr size_t kWriteBufferBytes = 8 << 20;  // of each family, times two while one is flushed
+constexpr size_t kBlockCacheBytes = 8 << 20;
+constexpr uint64_t kWalBytesMax = 32 << 20;  // then the family that lags is flushed: bounds replay at open
+constexpr size_t kInfoLogBytesMax = 1 << 20;
+constexpr int kOpenFilesMax = 256;
+constexpr const char* kFamilyNames[] = {"log", "state"};
+
+Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
+  if (status.ok()) return Status::Ok();
+  std::string message = std::string(doing) + ": " + status.ToString();
+  if (status.IsNotFound()) return NotFound(std::move(message));
+  if (status.IsCorruption()) return Corruption(std::move(message));
+  if (status.IsInvalidArgument()) return InvalidArgument(std::move(message));
+  if (status.IsNoSpace()) return Unavailable(std::move(message)).WithReason("disk_full");
+  if (status.IsIOError()) return Unavailable(std::move(message)).WithReason("disk_error");
+  if (status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() || status.IsIncomplete()) {
+    return Unavailable(std::move(message));
+  }
+  return Internal(std::move(message));
+}
+
+rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
+std::string_view ToView(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+
+rocksdb::DBOptions DatabaseOptions() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.max_background_jobs = 2;
+  options.max_open_files = kOpenFilesMax;
+  options.table_cache_numshardbits = 2;
+  options.max_total_wal_size = kWalBytesMax;
+  options.max_manifest_file_size = 4 << 20;
+  options.max_log_file_size = kInfoLogBytesMax;
+  options.keep_log_file_num = 2;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  // A torn tail of the write-ahead log is what a crash leaves; anything odd before it is corruption to report.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  if (family == Family::kState) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = kWriteBufferBytes;
+  options.arena_block_size = 256 << 10;
+  options.max_write_buffer_number = 2;
+  options.target_file_size_base = 16 << 20;
+  options.max_bytes_for_level_base = 64 << 20;
+  const auto supported = rocksdb::GetSupportedCompressions();
+  const bool lz4 =
+      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
+  // Log entries are deleted soon after they are written: compressing them is work for nothing.
+  options.compression = family == Family::kState && lz4 ? rocksdb::kLZ4Compression
+                                                         : rocksdb::kNoCompression;
+  return options;
+}
+
+// The open database, shared by the store and its snapshots so that a snapshot may outlive the store.
+struct Database {
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // log, state, default
+
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() {
+    if (db == nullptr) return;
+    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    db->Close().PermitUncheckedError();
+  }
+
+  rocksdb::ColumnFamilyHandle* HandleOf(Family family) const {
+    return handles[static_cast<size_t>(family)];
+  }
+
+  Result<std::string> Get(const rocksdb::ReadOptions& options, Family family,
+                          std::string_view key) const {
+    std::string value;
+    const rocksdb::Status status = db->Get(options, HandleOf(family), ToSlice(key), &value);
+    if (!status.ok()) return FromRocks(status, "reading a key");
+    return value;
+  }
+
+  Status Scan(rocksdb::ReadOptions options, Family family, std::string_view begin,
+              std::string_view end,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const {
+    const rocksdb::Slice bound = ToSlice(end);
+    if (!end.empty()) options.iterate_upper_bound = &bound;
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options, HandleOf(family)));
+    for (it->Seek(ToSlice(begin)); it->Valid(); it->Next()) {
+      if (!visit(ToView(it->key()), ToView(it->value()))) return Status::Ok();
+    }
+    return FromRocks(it->status(), "scanning keys");
+  }
+};
+
+class RocksSnapshot final : public Reader {
+ public:
+  explicit RocksSnapshot(std::shared_ptr<const Database> database)
+      : database_(std::move(database)), snapshot_(database_->db->GetSnapshot()) {
+    options_.snapshot = snapshot_;
+  }
+  ~RocksSnapshot() override { database_->db->ReleaseSnapshot(snapshot_); }
+  RocksSnapshot(const RocksSnapshot&) = delete;
+  RocksSnapshot& operator=(const RocksSnapshot&) = delete;
+
+  Result<std::string> Get(Family family, std::string_view key) const override {
+    return database_->Get(options_, family, key);
+  }
+  Status Scan(Family family, std::string_view begin, std::string_view end,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    return database_->Scan(options_, family, begin, end, visit);
+  }
+
+ private:
+  const std::shared_ptr<const Database> database_;
+  const rocksdb::Snapshot* const snapshot_;
+  rocksdb::ReadOptions options_;
+};
+
+// Thread-safe.
+class RocksKeyValueStore final : public KeyValueStore {
+ public:
+  explicit RocksKeyValueStore(std::shared_ptr<Database> database)
+      : database_(std::move(database)) {}
+
+  Result<std::string> Get(Family family, std::string_view key) const override {
+    return database_->Get({}, family, key);
+  }
+  Status Scan(Family family, std::string_view begin, std::string_view end,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    return database_->Scan({}, family, begin, end, visit);
+  }
+
+  Status Write(const WriteBatch& batch, bool sync) override {
+    if (batch.empty()) return Status::Ok();
+    rocksdb::WriteBatch writes(batch.bytes() + batch.writes().size() * 16);
+    for (const WriteBatch::Write& write : batch.writes()) {
+      const rocksdb::Status added = AddTo(writes, write);
+      if (!added.ok()) return FromRocks(added, "building a batch");
+    }
+    // After a failed write RocksDB refuses all others until it is told to go on.
+    if (failed_.load()) database_->db->Resume().PermitUncheckedError();
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    const rocksdb::Status written = database_->db->Write(options, &writes);
+    failed_.store(!written.ok());
+    return FromRocks(written, "writing " + std::to_string(batch.bytes()) + " bytes");
+  }
+
+  std::unique_ptr<Reader> Snapshot() const override {
+    return std::make_unique<RocksSnapshot>(database_);
+  }
+
+ private:
+  rocksdb::Status AddTo(rocksdb::WriteBatch& writes, const WriteBatch::Write& write) const {
+    rocksdb::ColumnFamilyHandle* handle = database_->HandleOf(write.family);
+    switch (write.kind) {
+      case WriteBatch::Write::Kind::kPut:
+        return writes.Put(handle, write.key, write.value);
+      case WriteBatch::Write::Kind::kDelete:
+        return writes.Delete(handle, write.key);
+      case WriteBatch::Write::Kind::kDeleteRange:
+        if (write.key >= write.value) return rocksdb::Status::OK();
+        return writes.DeleteRange(handle, write.key, write.value);
+    }
+    return rocksdb::Status::InvalidArgument("unknown kind of write");
+  }
+
+  const std::shared_ptr<Database> database_;
+  std::atomic<bool> failed_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<KeyValueStore>> OpenRocksKeyValueStore(const std::string& path) {
+  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, /*num_shard_bits=*/1);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (Family family : {Family::kLog, Family::kState}) {
+    descriptors.emplace_back(kFamilyNames[static_cast<size_t>(family)],
+                             FamilyOptions(family, cache));
+  }
+  // RocksDB insists on a default family; nothing is written to it.
+  descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, FamilyOptions(Family::kLog, cache));
+
+  auto database = std::make_shared<Database>();
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(DatabaseOptions(), path, descriptors, &database->handles, &db);
+  if (!opened.ok()) return FromRocks(opened, "opening the key-value store " + path);
+  database->db.reset(db);
+  return std::unique_ptr<KeyValueStore>(std::make_unique<RocksKeyValueStore>(std::move(database)));
+}
+
+}  // namespace brazier::kv

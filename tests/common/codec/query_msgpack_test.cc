@@ -1,0 +1,158 @@
+#include "common/codec/query_msgpack.h"
+
+#include <gtest/gtest.h>
+
+#include "common/codec/msgpack_io.h"
+#include "tests/common/codec/hostile_bytes.h"
+#include "tests/common/codec/random_values.h"
+
+namespace brazier::codec {
+namespace {
+
+using testing::RandomValues;
+
+void ExpectNodesEqual(const PlanNode& a, const PlanNode& b) {
+  EXPECT_EQ(a.kind, b.kind);
+  EXPECT_EQ(a.bytes, b.bytes);
+  ASSERT_EQ(a.reads.size(), b.reads.size());
+  for (size_t i = 0; i < a.reads.size(); ++i) {
+    EXPECT_EQ(a.reads[i].block, b.reads[i].block);
+    EXPECT_EQ(a.reads[i].object_key, b.reads[i].object_key);
+    EXPECT_EQ(a.reads[i].symbols, b.reads[i].symbols);
+    EXPECT_EQ(a.reads[i].datasets, b.reads[i].datasets);
+  }
+  ASSERT_EQ(a.children.size(), b.children.size());
+  for (size_t i = 0; i < a.children.size(); ++i) ExpectNodesEqual(a.children[i], b.children[i]);
+}
+
+TEST(QueryPlanMsgpack, RoundTrip) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(seed);
+    const QueryPlan plan = RandomValues(seed).Plan();
+    Result<QueryPlan> decoded = DecodeQueryPlan(AsBytes(EncodeQueryPlan(plan)));
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    EXPECT_EQ(plan.spec.query_id, decoded->spec.query_id);
+    EXPECT_EQ(plan.spec.tenants, decoded->spec.tenants);
+    EXPECT_EQ(plan.spec.start_ns, decoded->spec.start_ns);
+    EXPECT_EQ(plan.spec.end_ns, decoded->spec.end_ns);
+    EXPECT_EQ(plan.spec.selector, decoded->spec.selector);
+    EXPECT_EQ(plan.spec.call_site, decoded->spec.call_site);
+    EXPECT_EQ(plan.spec.memory_bytes_max, decoded->spec.memory_bytes_max);
+    ASSERT_EQ(plan.spec.reports.size(), decoded->spec.reports.size());
+    for (size_t i = 0; i < plan.spec.reports.size(); ++i) {
+      EXPECT_EQ(plan.spec.reports[i].kind, decoded->spec.reports[i].kind);
+      EXPECT_EQ(plan.spec.reports[i].step_ns, decoded->spec.reports[i].step_ns);
+      EXPECT_EQ(plan.spec.reports[i].group_by, decoded->spec.reports[i].group_by);
+      EXPECT_EQ(plan.spec.reports[i].label_names, decoded->spec.reports[i].label_names);
+      EXPECT_EQ(plan.spec.reports[i].label_name, decoded->spec.reports[i].label_name);
+    }
+    ExpectNodesEqual(plan.root, decoded->root);
+  }
+}
+
+TEST(QueryPlanMsgpack, HostileBytes) {
+  for (uint64_t seed = 10; seed < 15; ++seed) {
+    SCOPED_TRACE(seed);
+    testing::ExpectSurvivesHostileBytes(EncodeQueryPlan(RandomValues(seed).Plan()), seed,
+                                        [](Bytes b) { return DecodeQueryPlan(b).status(); });
+  }
+}
+
+QueryPlan PlanOfDepth(int depth) {
+  QueryPlan plan;
+  for (int i = 1; i < depth; ++i) {
+    PlanNode merge;
+    merge.kind = PlanNode::Kind::kMerge;
+    merge.children.push_back(std::move(plan.root));
+    plan.root = std::move(merge);
+  }
+  return plan;
+}
+
+TEST(QueryPlanMsgpack, DepthIsLimited) {
+  EXPECT_TRUE(DecodeQueryPlan(AsBytes(EncodeQueryPlan(PlanOfDepth(32)))).ok());
+  const Status status = DecodeQueryPlan(AsBytes(EncodeQueryPlan(PlanOfDepth(33)))).status();
+  EXPECT_NE(status.message().find("deeper than 32"), std::string::npos) << status.message();
+}
+
+TEST(QueryResultMsgpack, RoundTripIsByteEqual) {
+  // The encoding is canonical, so equal bytes after a second encoding mean equal values; spot
+  // checks make sure that the values are there at all.
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    const QueryResult result = RandomValues(seed).Answer();
+    const std::string bytes = EncodeQueryResult(result);
+    Result<QueryResult> decoded = DecodeQueryResult(AsBytes(bytes));
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    EXPECT_EQ(bytes, EncodeQueryResult(*decoded));
+    ASSERT_EQ(result.reports.size(), decoded->reports.size());
+    EXPECT_EQ(result.stats.bytes_read, decoded->stats.bytes_read);
+    EXPECT_EQ(result.stats.newest_data_ns, decoded->stats.newest_data_ns);
+    for (size_t i = 0; i < result.reports.size(); ++i) {
+      const Report& a = result.reports[i];
+      const Report& b = decoded->reports[i];
+      EXPECT_EQ(a.kind, b.kind);
+      EXPECT_EQ(a.strings, b.strings);
+      EXPECT_EQ(a.series, b.series);
+      EXPECT_EQ(a.stack_profile.values, b.stack_profile.values);
+      ASSERT_EQ(a.flame_tree.nodes.size(), b.flame_tree.nodes.size());
+      for (size_t k = 0; k < a.flame_tree.nodes.size(); ++k) {
+        EXPECT_EQ(a.flame_tree.names.Get(a.flame_tree.nodes[k].name),
+                  b.flame_tree.names.Get(b.flame_tree.nodes[k].name));
+        EXPECT_EQ(a.flame_tree.nodes[k].self, b.flame_tree.nodes[k].self);
+      }
+      ASSERT_EQ(a.time_series.size(), b.time_series.size());
+      for (const auto& [labels, points] : a.time_series) {
+        for (const auto& [time, point] : points) {
+          EXPECT_EQ(point.sum, b.time_series.at(labels).at(time).sum);
+          EXPECT_EQ(point.count, b.time_series.at(labels).at(time).count);
+        }
+      }
+    }
+  }
+}
+
+TEST(QueryResultMsgpack, HostileBytes) {
+  for (uint64_t seed = 20; seed < 26; ++seed) {
+    SCOPED_TRACE(seed);
+    testing::ExpectSurvivesHostileBytes(EncodeQueryResult(RandomValues(seed).Answer()), seed,
+                                        [](Bytes b) { return DecodeQueryResult(b).status(); });
+  }
+}
+
+TEST(QueryResultMsgpack, RefusesInvalidTreesAndStacks) {
+  QueryResult result;
+  result.reports.emplace_back();
+  result.reports[0].flame_tree.nodes.push_back({7, 0, 1});  // a parent that comes later
+  EXPECT_FALSE(DecodeQueryResult(AsBytes(EncodeQueryResult(result))).ok());
+
+  result.reports[0] = Report{.kind = ReportKind::kPprof};
+  result.reports[0].stack_profile.stacks = {0, 0};
+  result.reports[0].stack_profile.values = {1, 2};
+  const Status status = DecodeQueryResult(AsBytes(EncodeQueryResult(result))).status();
+  EXPECT_NE(status.message().find("ascending"), std::string::npos) << status.message();
+}
+
+TEST(MsgpackReader, NumbersOfEveryLength) {
+  for (int shift = 0; shift < 63; ++shift) {
+    for (int64_t v : {int64_t{1} << shift, -(int64_t{1} << shift), (int64_t{1} << shift) - 1}) {
+      MsgpackWriter out;
+      out.Int(v);
+      out.Uint(static_cast<uint64_t>(v));
+      const std::string bytes = out.Take();
+      MsgpackReader in(AsBytes(bytes), "test");
+      EXPECT_EQ(in.Int(), v);
+      EXPECT_EQ(in.Uint(), static_cast<uint64_t>(v));
+      EXPECT_TRUE(in.Finish().ok()) << in.status().ToString();
+    }
+  }
+  MsgpackWriter negative;
+  negative.Int(-1);
+  const std::string bytes = negative.Take();
+  MsgpackReader in(AsBytes(bytes), "test");
+  EXPECT_EQ(in.Uint(), 0u);
+  EXPECT_FALSE(in.ok());
+}
+
+}  // namespace
+}  // namespace brazier::codec

@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "app/peers.h"
+
+namespace brazier::app {
+namespace {
+
+class FakeWriter final : public contract::SegmentWriter {
+ public:
+  void Append(const contract::RequestContext&, contract::AppendRequest,
+              std::function<void(Result<contract::AppendReceipt>)> done) override {
+    done(Unavailable("fake"));
+  }
+  Status Ready() override { return Status::Ok(); }
+};
+
+class FakeBackend final : public contract::QueryBackend {
+ public:
+  Result<QueryResult> Execute(const contract::RequestContext&, const QueryPlan&) override {
+    return Unavailable("fake");
+  }
+  Status Ready() override { return Status::Ok(); }
+};
+
+class FakeMetastore final : public contract::Metastore {
+ public:
+  void AddBlocks(const contract::RequestContext&, contract::AddBlocksRequest,
+                 std::function<void(Result<contract::AddBlocksResponse>)> done) override {
+    done(Unavailable("fake"));
+  }
+  Result<std::vector<BlockMeta>> FindBlocks(const contract::RequestContext&,
+                                            const contract::FindBlocksRequest&) override {
+    return Unavailable("fake");
+  }
+  Result<contract::TenantStats> GetTenantStats(const contract::RequestContext&,
+                                               const std::string&) override {
+    return Unavailable("fake");
+  }
+  Status Heartbeat(const contract::RequestContext& context, const Member& member) override {
+    deadlines_set = deadlines_set && context.deadline_ns > 0 && !context.request_id.empty();
+    if (!up) return Unavailable("down");
+    last = member;
+    ++heartbeats;
+    return Status::Ok();
+  }
+  Result<MemberList> Members(const contract::RequestContext&) override {
+    if (!up) return Unavailable("down");
+    return list;
+  }
+  Status Ready() override { return Status::Ok(); }
+
+  bool up = true;
+  bool deadlines_set = true;
+  std::atomic<int> heartbeats{0};
+  Member last;
+  MemberList list;
+};
+
+class PeersTest : public testing::Test {
+ protected:
+  PeersTest()
+      : membership_({.id = "self", .roles = {"distributor"}}, metastore_,
+                    {.segment_writer =
+                         [this](const Member& m) {
+                           connected_.push_back(m.id + "@" + m.pipeline_address);
+                           return std::make_shared<FakeWriter>();
+                         },
+                     .query_backend =
+                         [this](const Member& m) {
+                           connected_.push_back(m.id + "@" + m.pipeline_address);
+                           return std::make_shared<FakeBackend>();
+                         }},
+                    SystemClock(), SystemRandom(), metrics_) {}
+
+  static Member Writer(const std::string& id, const std::string& address) {
+    return {.id = id, .roles = {"segment-writer"}, .pipeline_address = address};
+  }
+
+  FakeMetastore metastore_;
+  MetricsRegistry metrics_;
+  std::vector<std::string> connected_;
+  Membership membership_;
+};
+
+TEST_F(PeersTest, ConnectsToLivingWritersInOrderOfTheirIds) {
+  metastore_.list.members = {Writer("a", "tcp://a:1"), Writer("b", "tcp://b:1"),
+                             {.id = "c", .roles = {"query-backend"}, .pipeline_address = "tcp://c:1"},
+                             {.id = "d", .roles = {"segment-writer"}}};
+  EXPECT_TRUE(membership_.segment_writers().Live()->empty());
+  membership_.RunOnce();
+  const auto writers = membership_.segment_writers().Live();
+  ASSERT_EQ(writers->size(), 2u);
+  EXPECT_EQ((*writers)[0].member.id, "a");
+  EXPECT_EQ((*writers)[1].member.id, "b");
+  const auto backends = membership_.query_backends().Live();
+  ASSERT_EQ(backends->size(), 1u);
+  EXPECT_EQ((*backends)[0].member.id, "c");
+  EXPECT_EQ(metastore_.last.id, "self");
+  EXPECT_TRUE(metastore_.deadlines_set);
+}
+
+TEST_F(PeersTest, KeepsConnectionsUntilTheAddressChanges) {
+  metastore_.list.members = {Writer("a", "tcp://a:1")};
+  membership_.RunOnce();
+  const auto first = (*membership_.segment_writers().Live())[0].writer;
+  membership_.RunOnce();
+  EXPECT_EQ((*membership_.segment_writers().Live())[0].writer, first);
+  metastore_.list.members = {Writer("a", "tcp://a:2")};
+  membership_.RunOnce();
+  EXPECT_NE((*membership_.segment_writers().Live())[0].writer, first);
+  EXPECT_EQ(connected_, (std::vector<std::string>{"a@tcp://a:1", "a@tcp://a:2"}));
+}
+
+TEST_F(PeersTest, LeavesOutTheDrainingAndTheForgotten) {
+  metastore_.list.members = {Writer("a", "tcp://a:1"), Writer("b", "tcp://b:1")};
+  membership_.RunOnce();
+  const auto held = membership_.segment_writers().Live();
+  metastore_.list.members[0].draining = true;
+  membership_.RunOnce();
+  ASSERT_EQ(membership_.segment_writers().Live()->size(), 1u);
+  EXPECT_EQ((*membership_.segment_writers().Live())[0].member.id, "b");
+  metastore_.list.members.clear();
+  membership_.RunOnce();
+  EXPECT_TRUE(membership_.segment_writers().Live()->empty());
+  // A request that took the list earlier still has its connections.
+  EXPECT_EQ((*held)[0].writer.use_count(), 1);
+}
+
+TEST_F(PeersTest, ASilentMetastoreChangesNothingButIsCounted) {
+  metastore_.list.members = {Writer("a", "tcp://a:1")};
+  membership_.RunOnce();
+  metastore_.up = false;
+  membership_.RunOnce();
+  EXPECT_EQ(membership_.segment_writers().Live()->size(), 1u);
+  EXPECT_NE(metrics_.Render().find("brazier_member_heartbeat_failures_total 1\n"),
+            std::string::npos);
+}
+
+TEST_F(PeersTest, DrainingIsSaidAtOnceAndStays) {
+  membership_.AnnounceDraining();
+  EXPECT_TRUE(metastore_.last.draining);
+  membership_.RunOnce();
+  EXPECT_TRUE(metastore_.last.draining);
+}
+
+TEST_F(PeersTest, TheThreadStopsAtOnce) {
+  membership_.Start();
+  membership_.Stop();
+  EXPECT_LE(metastore_.heartbeats, 1);
+}
+
+TEST(LocalPeer, IsTheObjectItself) {
+  FakeWriter writer;
+  EXPECT_EQ(LocalPeer(Member{.id = "self"}, writer).writer.get(), &writer);
+}
+
+}  // namespace
+}  // namespace brazier::app

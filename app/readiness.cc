@@ -3,14 +3,14 @@
 namespace brazier::app {
 
 void Readiness::Add(std::string name, std::function<Status()> check) {
-  checks_.push_back({std::move(name), std::move(check)});
+  checks_.emplace_back(std::move(name), std::move(check));
 }
 
 Status Readiness::Check() const {
   if (draining_) return Unavailable("draining");
-  for (const Named& named : checks_) {
-    if (const Status status = named.check(); !status.ok()) {
-      return Unavailable(named.name + ": " + status.message());
+  for (const auto& [name, check] : checks_) {
+    if (const Status status = check(); !status.ok()) {
+      return Unavailable(name + ": " + status.message());
     }
   }
   return Status::Ok();
@@ -18,7 +18,7 @@ Status Readiness::Check() const {
 
 std::vector<Readiness::Part> Readiness::Parts() const {
   std::vector<Part> parts;
-  for (const Named& named : checks_) parts.push_back({named.name, named.check()});
+  for (const auto& [name, check] : checks_) parts.push_back({name, check()});
   return parts;
 }
 

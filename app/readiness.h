@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
@@ -26,12 +27,11 @@ class Readiness {
   Status Check() const;
   // Every part, in the order they were added.
   std::vector<Part> Parts() const;
+  // The same as functions, for doors that ask later.
+  using Named = std::pair<std::string, std::function<Status()>>;
+  const std::vector<Named>& checks() const { return checks_; }
 
  private:
-  struct Named {
-    std::string name;
-    std::function<Status()> check;
-  };
   std::vector<Named> checks_;
   std::atomic<bool> draining_{false};
 };

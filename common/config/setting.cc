@@ -1,9 +1,10 @@
 #include "common/config/setting.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
-#include "common/base/check.h"
+#include "common/config/address.h"
 #include "common/config/quantity.h"
 
 namespace brazier::config {
@@ -34,29 +35,13 @@ std::optional<int64_t> ParseInt(std::string_view text) {
   return value;
 }
 
-bool IsPort(std::string_view text) {
-  const auto port = ParseInt(text);
-  return port && *port >= 0 && *port <= 65535;
-}
-
-// "host:port", "[v6]:port" or ":port".
-bool IsHostPort(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || !IsPort(text.substr(colon + 1))) return false;
-  const std::string_view host = text.substr(0, colon);
-  if (host.empty()) return true;
-  if (host.front() == '[') return host.size() > 2 && host.back() == ']';
-  return std::all_of(host.begin(), host.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '.' || c == '-' || c == '_';
-  });
-}
-
 bool IsEndpoint(std::string_view text) {
   if (text.starts_with("ipc://")) return text.size() > 6;
   if (!text.starts_with("tcp://")) return false;
-  const std::string_view address = text.substr(6);
-  if (address.starts_with("*:")) return IsPort(address.substr(2));
-  return !address.starts_with(':') && IsHostPort(address);
+  std::string address(text.substr(6));
+  if (address.starts_with("*:")) address.replace(0, 1, "any");
+  const auto parsed = ParseHostPort(address);
+  return parsed && !parsed->host.empty();
 }
 
 bool IsChoice(const Setting& setting, std::string_view value) {
@@ -84,7 +69,7 @@ std::optional<int64_t> ParseNumber(const Setting& setting, std::string_view text
 bool IsAllowedText(const Setting& setting, std::string_view text) {
   if (text.empty()) return setting.may_be_empty;
   if (text.find('\0') != std::string_view::npos) return false;
-  if (setting.type == SettingType::kHostPort) return IsHostPort(text);
+  if (setting.type == SettingType::kHostPort) return ParseHostPort(text).has_value();
   if (setting.type == SettingType::kEndpoint) return IsEndpoint(text);
   return IsChoice(setting, text);
 }

@@ -1,0 +1,30 @@
+// AdminHandler: what an operator asks of one process over Thrift: is it ready, what is it, its metrics.
+// The references, and what the functions refer to, outlive the service.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/base/status.h"
+#include "common/observe/metrics.h"
+
+namespace brazier::rpc {
+
+struct ThriftService;
+
+struct AdminHandlerOptions {
+  std::string version;
+  std::string member_id;
+  // Role name and its Ready(), in the order to be shown. Called from connection threads.
+  std::vector<std::pair<std::string, std::function<Status()>>> roles;
+};
+
+std::shared_ptr<ThriftService> MakeAdminService(AdminHandlerOptions options, const Clock& clock,
+                                                Random& random, MetricsRegistry& metrics);
+
+}  // namespace brazier::rpc

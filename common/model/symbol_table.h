@@ -30,6 +30,11 @@ class StringTable {
   }
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size() - 1); }
   size_t bytes() const { return bytes_.size(); }
+  // Drops the strings from `count` on. REQUIRES: 0 < count <= size()
+  void Truncate(uint32_t count) {
+    bytes_.resize(offsets_[count]);
+    offsets_.resize(count + 1);
+  }
   void Reserve(size_t strings, size_t bytes) {
     offsets_.reserve(strings + 1);
     bytes_.reserve(bytes);

@@ -1,0 +1,96 @@
+#include "common/codec/text.h"
+
+#include <cstring>
+
+namespace brazier::codec {
+namespace {
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool ParseHex64(std::string_view hex, uint64_t* value) {
+  uint64_t v = 0;
+  for (char c : hex) {
+    const int digit = HexDigit(c);
+    if (digit < 0) return false;
+    v = v << 4 | static_cast<uint64_t>(digit);
+  }
+  *value = v;
+  return true;
+}
+
+// Length of the well-formed sequence at p, 0 when it is none. REQUIRES: *p >= 0x80.
+size_t SequenceLength(const uint8_t* p, size_t n) {
+  const uint8_t lead = p[0];
+  auto tail = [&](size_t i, uint8_t low = 0x80, uint8_t high = 0xBF) {
+    return i < n && p[i] >= low && p[i] <= high;
+  };
+  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;
+    const uint8_t high = lead == 0xED ? 0x9F : 0xBF;
+    return tail(1, low, high) && tail(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const uint8_t low = lead == 0xF0 ? 0x90 : 0x80;
+    const uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;
+    return tail(1, low, high) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool IsUtf8(Bytes data) {
+  const uint8_t* p = data.data();
+  size_t n = data.size();
+  while (n > 0) {
+    while (n >= 8) {
+      uint64_t word;
+      std::memcpy(&word, p, 8);
+      if (word & 0x8080808080808080ull) break;
+      p += 8;
+      n -= 8;
+    }
+    while (n > 0 && *p < 0x80) {
+      ++p;
+      --n;
+    }
+    if (n == 0) return true;
+    const size_t length = SequenceLength(p, n);
+    if (length == 0) return false;
+    p += length;
+    n -= length;
+  }
+  return true;
+}
+
+std::string_view Utf8Suffix(std::string_view s, size_t bytes_max) {
+  if (s.size() <= bytes_max) return s;
+  s.remove_prefix(s.size() - bytes_max);
+  while (!s.empty() && (static_cast<uint8_t>(s[0]) & 0xC0) == 0x80) s.remove_prefix(1);
+  return s;
+}
+
+bool ParseSpanId(std::string_view hex, uint64_t* span_id) {
+  uint64_t value;
+  if (hex.size() != 16 || !ParseHex64(hex, &value)) return false;
+  *span_id = __builtin_bswap64(value);
+  return true;
+}
+
+bool ParseTraceId(std::string_view hex, Hash128* trace_id) {
+  Hash128 value;
+  if (hex.size() != 32 || !ParseHex64(hex.substr(0, 16), &value.high) ||
+      !ParseHex64(hex.substr(16), &value.low)) {
+    return false;
+  }
+  *trace_id = value;
+  return true;
+}
+
+}  // namespace brazier::codec

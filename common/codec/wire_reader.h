@@ -1,0 +1,99 @@
+// WireReader: reads the protobuf wire format from hostile bytes. No copies: length-delimited fields are spans of the
+// input. After the first malformed byte ok() is false and everything reads as the end. Thread-compatible.
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/bytes.h"
+
+namespace brazier::codec {
+
+class WireReader {
+ public:
+  explicit WireReader(Bytes data) : p_(data.data()), end_(data.data() + data.size()) {}
+
+  enum Type : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+
+  // Advances to the next field. False at the end or on malformed input.
+  bool Next() {
+    if (p_ >= end_) return false;
+    const uint64_t tag = ReadVarint();
+    field_ = static_cast<uint32_t>(tag >> 3);
+    type_ = static_cast<uint32_t>(tag & 7);
+    if (field_ == 0 || tag > 0xFFFFFFFFu) Fail();
+    switch (type_) {
+      case kVarint:
+        value_ = ReadVarint();
+        break;
+      case kFixed64:
+        Skip(8);
+        break;
+      case kBytes: {
+        const uint64_t size = ReadVarint();
+        bytes_ = Bytes(p_, 0);
+        if (size > static_cast<uint64_t>(end_ - p_)) {
+          Fail();
+        } else {
+          bytes_ = Bytes(p_, size);
+          p_ += size;
+        }
+        break;
+      }
+      case kFixed32:
+        Skip(4);
+        break;
+      default:
+        Fail();
+    }
+    return ok_;
+  }
+
+  uint32_t field() const { return field_; }
+  uint32_t type() const { return type_; }
+  bool is_varint() const { return type_ == kVarint; }
+  bool is_bytes() const { return type_ == kBytes; }
+  uint64_t value() const { return value_; }  // of a varint field
+  int64_t signed_value() const { return static_cast<int64_t>(value_); }
+  Bytes bytes() const { return bytes_; }  // of a length-delimited field
+  bool ok() const { return ok_; }
+
+  bool AtEnd() const { return p_ >= end_; }
+  // One bare varint, for packed fields.
+  uint64_t ReadVarint() {
+    if (p_ < end_ && *p_ < 0x80) [[likely]] return *p_++;
+    return ReadLongVarint();
+  }
+
+ private:
+  uint64_t ReadLongVarint() {
+    uint64_t value = 0;
+    for (int shift = 0; shift < 70 && p_ < end_; shift += 7) {
+      const uint8_t byte = *p_++;
+      value |= static_cast<uint64_t>(byte & 0x7F) << (shift < 64 ? shift : 63);
+      if (byte < 0x80) return value;
+    }
+    Fail();
+    return 0;
+  }
+  void Skip(size_t n) {
+    if (n > static_cast<size_t>(end_ - p_)) {
+      Fail();
+    } else {
+      p_ += n;
+    }
+  }
+  void Fail() {
+    ok_ = false;
+    p_ = end_;
+  }
+
+  const uint8_t* p_;
+  const uint8_t* end_;
+  uint64_t value_ = 0;
+  Bytes bytes_;
+  uint32_t field_ = 0;
+  uint32_t type_ = 0;
+  bool ok_ = true;
+};
+
+}  // namespace brazier::codec

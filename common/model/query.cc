@@ -1,0 +1,19 @@
+#include "common/model/query.h"
+
+#include <algorithm>
+
+namespace brazier {
+
+void QueryStats::Add(const QueryStats& other) {
+  blocks_planned += other.blocks_planned;
+  blocks_read += other.blocks_read;
+  blocks_failed += other.blocks_failed;
+  profiles_hidden += other.profiles_hidden;
+  bytes_read += other.bytes_read;
+  datasets_read += other.datasets_read;
+  rows_read += other.rows_read;
+  samples_read += other.samples_read;
+  newest_data_ns = std::max(newest_data_ns, other.newest_data_ns);
+}
+
+}  // namespace brazier

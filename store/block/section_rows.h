@@ -1,0 +1,44 @@
+// The rows section of a dataset: its series, its profiles, and one row per (profile, series) with its total, so that
+// time series and label queries need not read samples.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/labels.h"
+#include "common/model/profile.h"
+
+namespace brazier::block {
+
+// How a row's columns are stored in the samples section.
+enum RowFlags : uint8_t {
+  kSameStacks = 1,     // the stacks of the row before
+  kScaledValues = 2,   // the values of the row before, times a factor
+  kHasSpans = 4,
+  kHasTraces = 8,
+};
+
+struct DatasetRow {
+  uint32_t series = 0;
+  uint32_t profile = 0;
+  uint32_t sample_count = 0;
+  uint8_t flags = 0;
+  int64_t total = 0;
+};
+
+// One dataset without its samples. Rows are in profile order; the rows of one profile are adjacent.
+struct DatasetRows {
+  std::vector<Labels> series;
+  std::vector<ProfileBatch::Profile> profiles;
+  std::vector<DatasetRow> rows;
+};
+
+struct RowsParts {
+  std::string series, identities, numbers;
+};
+RowsParts EncodeRows(const DatasetRows& rows);
+Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts);
+
+}  // namespace brazier::block

@@ -1,0 +1,304 @@
+// Columns, all varints ("delta": zig-zag difference to the entry before):
+//   numbers: counts of strings, functions, mappings, locations, lines, stacks; then
+//     string lengths; functions: name (delta), system name (0: as name, else id + 1), file (delta), start line (signed);
+//     mappings: memory start, size, file offset, file, build id, flags;
+//     locations: mapping, address (delta), lines * 2 + folded; lines: function (delta), line (signed).
+//   text: the strings' bytes.
+//   stacks: parents (distance back to the parent), then locations (delta).
+#include "store/block/section_symbols.h"
+
+#include "common/base/check.h"
+#include "common/base/varint.h"
+
+namespace brazier::block {
+namespace {
+
+// Sorts the entries of one column into chunks and numbers them. Entry 0 of columns that every table begins with is
+// implied, never written.
+void Number(const std::vector<uint32_t>& owners, bool first_is_implied, uint32_t dataset_count,
+            std::vector<SymbolNumbering::Chunk>& chunks,
+            std::vector<uint32_t> SymbolNumbering::Chunk::*column, std::vector<uint32_t>& ids) {
+  ids.resize(owners.size());
+  const uint32_t first = first_is_implied ? 1 : 0;
+  uint32_t shared_count = first;
+  for (uint32_t i = first; i < owners.size(); ++i) {
+    if (owners[i] == SymbolInterner::kShared) {
+      (chunks[dataset_count].*column).push_back(i);
+      ids[i] = shared_count++;
+    }
+  }
+  for (uint32_t i = first; i < owners.size(); ++i) {
+    if (owners[i] == SymbolInterner::kShared) continue;
+    std::vector<uint32_t>& own = chunks[owners[i]].*column;
+    ids[i] = shared_count + static_cast<uint32_t>(own.size());
+    own.push_back(i);
+  }
+  if (first_is_implied && !ids.empty()) ids[0] = 0;
+}
+
+int64_t Delta(uint32_t value, uint32_t before) {
+  return static_cast<int64_t>(value) - static_cast<int64_t>(before);
+}
+
+Status Corrupt(const char* what) { return Corruption(std::string("symbols: ") + what); }
+
+}  // namespace
+
+SymbolNumbering::SymbolNumbering(const SymbolInterner& interner, uint32_t dataset_count)
+    : chunks_(dataset_count + 1) {
+  Number(interner.string_owners(), true, dataset_count, chunks_, &Chunk::strings, strings_);
+  Number(interner.function_owners(), false, dataset_count, chunks_, &Chunk::functions, functions_);
+  Number(interner.mapping_owners(), true, dataset_count, chunks_, &Chunk::mappings, mappings_);
+  Number(interner.location_owners(), false, dataset_count, chunks_, &Chunk::locations, locations_);
+  Number(interner.stack_owners(), true, dataset_count, chunks_, &Chunk::stacks, stacks_);
+}
+
+SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const Chunk& chunk) const {
+  Parts parts;
+  ByteWriter w;
+  uint64_t line_count = 0;
+  for (uint32_t id : chunk.locations) line_count += table.locations[id].line_count;
+  for (uint64_t n : {chunk.strings.size(), chunk.functions.size(), chunk.mappings.size(),
+                     chunk.locations.size(), line_count, chunk.stacks.size()}) {
+    w.Varint(n);
+  }
+  for (uint32_t id : chunk.strings) {
+    const std::string_view s = table.strings.Get(id);
+    w.Varint(s.size());
+    parts.text.append(s);
+  }
+  uint32_t name = 0;
+  for (uint32_t id : chunk.functions) {
+    const uint32_t next = strings_[table.functions[id].name];
+    w.Signed(Delta(next, name));
+    name = next;
+  }
+  for (uint32_t id : chunk.functions) {
+    const Function& f = table.functions[id];
+    w.Varint(f.system_name == f.name ? 0 : strings_[f.system_name] + 1);
+  }
+  uint32_t file = 0;
+  for (uint32_t id : chunk.functions) {
+    const uint32_t next = strings_[table.functions[id].filename];
+    w.Signed(Delta(next, file));
+    file = next;
+  }
+  for (uint32_t id : chunk.functions) w.Signed(table.functions[id].start_line);
+  for (uint32_t id : chunk.mappings) {
+    const Mapping& m = table.mappings[id];
+    w.Varint(m.memory_start);
+    w.Varint(m.memory_limit - m.memory_start);
+    w.Varint(m.file_offset);
+    w.Varint(strings_[m.filename]);
+    w.Varint(strings_[m.build_id]);
+    w.Varint(m.flags);
+  }
+  for (uint32_t id : chunk.locations) w.Varint(mappings_[table.locations[id].mapping]);
+  uint64_t address = 0;
+  for (uint32_t id : chunk.locations) {
+    w.Signed(static_cast<int64_t>(table.locations[id].address - address));
+    address = table.locations[id].address;
+  }
+  for (uint32_t id : chunk.locations) {
+    const Location& location = table.locations[id];
+    w.Varint(uint64_t{location.line_count} * 2 + location.is_folded);
+  }
+  uint32_t function = 0;
+  for (uint32_t id : chunk.locations) {
+    const Location& location = table.locations[id];
+    for (uint32_t i = 0; i < location.line_count; ++i) {
+      const uint32_t next = functions_[table.lines[location.line_begin + i].function];
+      w.Signed(Delta(next, function));
+      function = next;
+    }
+  }
+  for (uint32_t id : chunk.locations) {
+    const Location& location = table.locations[id];
+    for (uint32_t i = 0; i < location.line_count; ++i) {
+      w.Signed(table.lines[location.line_begin + i].line);
+    }
+  }
+  parts.numbers = w.bytes();
+
+  ByteWriter stacks;
+  for (uint32_t id : chunk.stacks) {
+    const uint32_t parent = stacks_[table.stacks[id].parent];
+    DCHECK(parent < stacks_[id]);
+    stacks.Varint(stacks_[id] - parent);
+  }
+  uint32_t location = 0;
+  for (uint32_t id : chunk.stacks) {
+    const uint32_t next = locations_[table.stacks[id].location];
+    stacks.Signed(Delta(next, location));
+    location = next;
+  }
+  parts.stacks = stacks.bytes();
+  return parts;
+}
+
+SymbolMark MarkOf(const SymbolTable& table) {
+  auto size = [](const auto& column) { return static_cast<uint32_t>(column.size()); };
+  return {table.strings.size(), size(table.functions), size(table.mappings),
+          size(table.lines),    size(table.locations), size(table.stacks)};
+}
+
+void TruncateTo(const SymbolMark& mark, SymbolTable* table) {
+  table->strings.Truncate(mark.strings);
+  table->functions.resize(mark.functions);
+  table->mappings.resize(mark.mappings);
+  table->lines.resize(mark.lines);
+  table->locations.resize(mark.locations);
+  table->stacks.resize(mark.stacks);
+}
+
+namespace {
+
+// Reads one chunk; counts were checked against the bytes there are before anything is allocated.
+class SymbolDecoder {
+ public:
+  SymbolDecoder(Bytes numbers, Bytes text, Bytes stacks, SymbolTable* table)
+      : r_(numbers), text_(text), stacks_(stacks), t_(*table) {}
+
+  Status Run() {
+    strings_ = r_.Count();
+    functions_ = r_.Count(3);
+    mappings_ = r_.Count(6);
+    locations_ = r_.Count(3);
+    lines_ = r_.Count(2);
+    nodes_ = r_.Varint();
+    if (!r_.ok() || nodes_ > stacks_.remaining() / 2) return Corrupt("a count is wrong");
+    RETURN_IF_ERROR(ReadStrings());
+    RETURN_IF_ERROR(ReadFunctions());
+    RETURN_IF_ERROR(ReadMappings());
+    RETURN_IF_ERROR(ReadLocations());
+    RETURN_IF_ERROR(ReadStacks());
+    return r_.AtEnd() && stacks_.AtEnd() ? Status::Ok() : Corrupt("there are bytes left over");
+  }
+
+ private:
+  Status ReadStrings() {
+    t_.strings.Reserve(t_.strings.size() + strings_, t_.strings.bytes() + text_.size());
+    size_t at = 0;
+    for (uint64_t i = 0; i < strings_; ++i) {
+      const uint64_t size = r_.Varint();
+      if (size > text_.size() - at) return Corrupt("text is truncated");
+      t_.strings.Add(AsString(text_.subspan(at, size)));
+      at += size;
+    }
+    return r_.ok() && at == text_.size() ? Status::Ok() : Corrupt("text has the wrong size");
+  }
+
+  Status ReadFunctions() {
+    const size_t begin = t_.functions.size();
+    t_.functions.resize(begin + functions_);
+    const std::span<Function> out(t_.functions.data() + begin, functions_);
+    const uint32_t string_count = t_.strings.size();
+    uint32_t bad = 0;
+    uint32_t value = 0;
+    for (Function& f : out) {
+      value += static_cast<uint32_t>(r_.Signed());
+      bad |= value >= string_count;
+      f.name = value;
+    }
+    for (Function& f : out) {
+      const uint64_t v = r_.Varint();
+      bad |= v > string_count;
+      f.system_name = v == 0 ? f.name : static_cast<uint32_t>(v - 1);
+    }
+    value = 0;
+    for (Function& f : out) {
+      value += static_cast<uint32_t>(r_.Signed());
+      bad |= value >= string_count;
+      f.filename = value;
+    }
+    for (Function& f : out) f.start_line = r_.Signed();
+    return bad || !r_.ok() ? Corrupt("a function is wrong") : Status::Ok();
+  }
+
+  Status ReadMappings() {
+    for (uint64_t i = 0; i < mappings_; ++i) {
+      Mapping m;
+      m.memory_start = r_.Varint();
+      m.memory_limit = m.memory_start + r_.Varint();
+      m.file_offset = r_.Varint();
+      const uint64_t filename = r_.Varint();
+      const uint64_t build_id = r_.Varint();
+      m.flags = static_cast<uint8_t>(r_.Varint());
+      if (filename >= t_.strings.size() || build_id >= t_.strings.size()) {
+        return Corrupt("a mapping is wrong");
+      }
+      m.filename = static_cast<uint32_t>(filename);
+      m.build_id = static_cast<uint32_t>(build_id);
+      t_.mappings.push_back(m);
+    }
+    return r_.ok() ? Status::Ok() : Corrupt("mappings are truncated");
+  }
+
+  Status ReadLocations() {
+    const size_t begin = t_.locations.size();
+    t_.locations.resize(begin + locations_);
+    const std::span<Location> out(t_.locations.data() + begin, locations_);
+    uint32_t bad = 0;
+    for (Location& l : out) {
+      const uint64_t mapping = r_.Varint();
+      bad |= mapping >= t_.mappings.size();
+      l.mapping = static_cast<uint32_t>(mapping);
+    }
+    uint64_t address = 0;
+    for (Location& l : out) l.address = address += static_cast<uint64_t>(r_.Signed());
+    const size_t line_begin = t_.lines.size();
+    uint64_t line = 0;
+    for (Location& l : out) {
+      const uint64_t v = r_.Varint();
+      l.is_folded = v & 1;
+      l.line_begin = static_cast<uint32_t>(line_begin + line);
+      if ((v >> 1) > lines_ - line) return Corrupt("a location has too many lines");
+      l.line_count = static_cast<uint32_t>(v >> 1);
+      line += l.line_count;
+    }
+    if (line != lines_) return Corrupt("lines are left over");
+    t_.lines.resize(line_begin + lines_);
+    const std::span<Line> lines(t_.lines.data() + line_begin, lines_);
+    uint32_t function = 0;
+    for (Line& l : lines) {
+      function += static_cast<uint32_t>(r_.Signed());
+      bad |= function >= t_.functions.size();
+      l.function = function;
+    }
+    for (Line& l : lines) l.line = r_.Signed();
+    return bad || !r_.ok() ? Corrupt("a location is wrong") : Status::Ok();
+  }
+
+  Status ReadStacks() {
+    const size_t begin = t_.stacks.size();
+    t_.stacks.resize(begin + nodes_);
+    uint32_t bad = 0;
+    for (size_t i = begin; i < t_.stacks.size(); ++i) {
+      const uint64_t distance = stacks_.Varint();
+      bad |= distance == 0 || distance > i;
+      t_.stacks[i].parent = static_cast<uint32_t>(i - distance);
+    }
+    uint32_t location = 0;
+    for (size_t i = begin; i < t_.stacks.size(); ++i) {
+      location += static_cast<uint32_t>(stacks_.Signed());
+      bad |= location >= t_.locations.size();
+      t_.stacks[i].location = location;
+    }
+    return bad || !stacks_.ok() ? Corrupt("a stack is wrong") : Status::Ok();
+  }
+
+  ByteReader r_;
+  Bytes text_;
+  ByteReader stacks_;
+  SymbolTable& t_;
+  uint64_t strings_ = 0, functions_ = 0, mappings_ = 0, locations_ = 0, lines_ = 0, nodes_ = 0;
+};
+
+}  // namespace
+
+Status DecodeSymbols(const std::vector<std::string>& parts, SymbolTable* table) {
+  if (parts.size() != 3) return Corrupt("the section does not have three parts");
+  return SymbolDecoder(AsBytes(parts[1]), AsBytes(parts[0]), AsBytes(parts[2]), table).Run();
+}
+
+}  // namespace brazier::block

@@ -1,8 +1,8 @@
 // Consensus: the seam to the replicated log. A command that is proposed and committed is applied to the state machine
 // exactly once per replica, in the same order everywhere; its answer comes back to the proposer.
 //
-// Implementations: RaftConsensus (raft-rs behind a C ABI, log and state in one KeyValueStore) and, for tests,
-// SingleNodeConsensus (no log). One node is a Raft group of one: the same code.
+// Implementation: RaftConsensus (raft-rs behind a C ABI, log and state in one KeyValueStore; tests run it over the
+// memory store). One node is a Raft group of one: the same code. Every command has a log index of its own.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ class Consensus {
   // Proposes a command. `done` is called once, from the consensus thread, with the state machine's answer after the
   // command is durable and applied; or with kUnavailable (not leader, stopping), kResourceExhausted (queue full, in
   // bytes), kInvalidArgument (command larger than kCommandBytesMax) or kDeadlineExceeded (it may still commit).
-  // `done` must not block. deadline: MonotonicNs of the process clock. Thread-safe.
+  // A refusal (full, too large, failing, stopping) calls `done` on the calling thread before Propose returns.
+  // `done` must not block or call Stop. deadline: MonotonicNs of the process clock. Thread-safe.
   virtual void Propose(std::string command, int64_t deadline_ns,
                        std::function<void(Result<std::string>)> done) = 0;
   // Blocks until every command committed before the call is applied here; concurrent callers share one confirmation.

@@ -1,0 +1,321 @@
+#include "store/consensus/raft_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/consensus/raft_core/raft_core.h"
+
+namespace brazier::consensus {
+namespace {
+
+using kv::Family;
+
+constexpr uint64_t kMessageBytesMax = 1 << 20;  // of entries in one append message
+constexpr uint32_t kSnapshotMessageType = 7;
+
+std::string_view ToView(const raft_core_bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data), bytes.size};
+}
+
+raft_core_bytes ToCore(std::string_view bytes) {
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
+EntryView ToEntry(const raft_core_entry& entry) {
+  return {entry.index, entry.term, static_cast<EntryType>(entry.type), ToView(entry.context),
+          ToView(entry.data)};
+}
+
+const RaftLog& LogOf(void* owner) { return *static_cast<const RaftLog*>(owner); }
+
+int32_t StorageCode(const RaftLog& log, uint64_t index, const Status& status) {
+  if (status.ok()) return RAFT_CORE_STORAGE_OK;
+  if (status.code() != Code::kNotFound) return RAFT_CORE_STORAGE_FAILED;
+  return index < log.first_index() ? RAFT_CORE_STORAGE_COMPACTED : RAFT_CORE_STORAGE_UNAVAILABLE;
+}
+
+// The log as the core's storage callbacks.
+raft_core_storage StorageOver(RaftLog& log) {
+  raft_core_storage storage = {};
+  storage.owner = &log;
+  storage.first_index = [](void* owner) { return LogOf(owner).first_index(); };
+  storage.last_index = [](void* owner) { return LogOf(owner).last_index(); };
+  storage.term = [](void* owner, uint64_t index, uint64_t* term) {
+    const RaftLog& log = LogOf(owner);
+    const Result<uint64_t> found = log.Term(index);
+    if (found.ok()) *term = *found;
+    return StorageCode(log, index, found.status());
+  };
+  storage.entries = [](void* owner, uint64_t low, uint64_t high, uint64_t bytes_max,
+                       raft_core_entry_sink* sink) {
+    const RaftLog& log = LogOf(owner);
+    const Status status = log.Read(low, high, bytes_max, [&](const EntryView& entry) {
+      const raft_core_entry copied = {entry.term, entry.index, static_cast<uint32_t>(entry.type),
+                                      ToCore(entry.data), ToCore(entry.context)};
+      raft_core_push_entry(sink, &copied);
+    });
+    return StorageCode(log, low, status);
+  };
+  return storage;
+}
+
+Result<std::string> EncodeVoters(const std::vector<uint64_t>& voters) {
+  std::string encoded(16 + voters.size() * 12, '\0');
+  const size_t size =
+      raft_core_encode_conf_state(voters.data(), voters.size(),
+                                  reinterpret_cast<uint8_t*>(encoded.data()), encoded.size());
+  if (size == 0) return Internal("the members of a consensus group do not encode");
+  encoded.resize(size);
+  return encoded;
+}
+
+}  // namespace
+
+void RaftNode::CoreDeleter::operator()(raft_core* core) const { raft_core_destroy(core); }
+
+RaftNode::RaftNode(const Options& options, kv::KeyValueStore& store, StateMachine& machine,
+                   Transport& transport, std::unique_ptr<RaftLog> log)
+    : options_(options),
+      store_(store),
+      machine_(machine),
+      transport_(transport),
+      log_(std::move(log)),
+      applied_(log_->opened_applied()) {}
+
+RaftNode::~RaftNode() = default;
+
+Result<std::unique_ptr<RaftNode>> RaftNode::Open(const Options& options, kv::KeyValueStore& store,
+                                                 StateMachine& machine, Transport& transport) {
+  if (options.node_id == 0) return InvalidArgument("consensus node id 0: ids begin at 1");
+  if (options.heartbeat_ticks == 0 || options.election_ticks <= options.heartbeat_ticks) {
+    return InvalidArgument("consensus election ticks must exceed heartbeat ticks, which exceed 0");
+  }
+  std::vector<uint64_t> voters = options.voters;
+  if (voters.empty()) voters.push_back(options.node_id);
+  ASSIGN_OR_RETURN(const std::string conf_state, EncodeVoters(voters));
+  ASSIGN_OR_RETURN(std::unique_ptr<RaftLog> log,
+                   RaftLog::Open(store, options.node_id, conf_state));
+  std::unique_ptr<RaftNode> node(new RaftNode(options, store, machine, transport, std::move(log)));
+  RETURN_IF_ERROR(node->CreateCore());
+  return node;
+}
+
+Status RaftNode::CreateCore() {
+  raft_core_options options = {};
+  options.id = options_.node_id;
+  options.applied = applied_.index;
+  options.election_ticks = options_.election_ticks;
+  options.heartbeat_ticks = options_.heartbeat_ticks;
+  options.message_bytes_max = kMessageBytesMax;
+  options.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+  options.committed_bytes_max = options_.round_bytes_max;
+  options.seed = options_.seed;
+  const HardState& hard_state = log_->hard_state();
+  options.hard_state = {hard_state.term, hard_state.vote, hard_state.commit};
+  options.conf_state = ToCore(applied_.conf_state);
+  const raft_core_storage storage = StorageOver(*log_);
+  char error[256] = "";
+  core_.reset(raft_core_create(&options, &storage, error, sizeof error));
+  if (core_ == nullptr) return Internal("the Raft core refuses its log: " + std::string(error));
+  return Status::Ok();
+}
+
+Status RaftNode::FromCore(int32_t code, std::string_view doing) {
+  if (code == RAFT_CORE_OK) return Status::Ok();
+  const std::string message =
+      "consensus: " + std::string(doing) + ": " + raft_core_last_error(core_.get());
+  switch (code) {
+    case RAFT_CORE_INVALID:
+      return InvalidArgument(message);
+    case RAFT_CORE_NOT_LEADER:
+      return Unavailable(message).WithReason("not_leader");
+    case RAFT_CORE_POISONED:
+      broken_ = Internal(message);
+      return broken_;
+    default:
+      return Unavailable(message);
+  }
+}
+
+Status RaftNode::Tick() { return FromCore(raft_core_tick(core_.get()), "tick"); }
+
+Status RaftNode::Campaign() { return FromCore(raft_core_campaign(core_.get()), "campaign"); }
+
+Status RaftNode::Receive(std::string_view message) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(message.data());
+  raft_core_message_header header = {};
+  if (raft_core_decode_header(bytes, message.size(), &header) != RAFT_CORE_OK) {
+    return InvalidArgument("a consensus message of " + std::to_string(message.size()) +
+                           " bytes does not decode");
+  }
+  // The core would install it from the message; ours are streamed beside it, once that exists.
+  if (header.type == kSnapshotMessageType) {
+    return {Code::kUnimplemented, "consensus snapshots inside messages are not accepted"};
+  }
+  return FromCore(raft_core_step(core_.get(), bytes, message.size()), "message from a member");
+}
+
+Result<uint64_t> RaftNode::Propose(std::span<const std::string_view> commands) {
+  std::vector<raft_core_bytes> views;
+  views.reserve(commands.size());
+  for (std::string_view command : commands) views.push_back(ToCore(command));
+  uint64_t first_index = 0;
+  RETURN_IF_ERROR(FromCore(
+      raft_core_propose(core_.get(), views.data(), views.size(), &first_index), "propose"));
+  return first_index;
+}
+
+Status RaftNode::RequestRead(uint64_t request) {
+  return FromCore(raft_core_read_index(core_.get(), request), "read index");
+}
+
+Status RaftNode::ReportUnreachable(uint64_t id) {
+  return FromCore(raft_core_report_unreachable(core_.get(), id), "report unreachable");
+}
+
+Status RaftNode::TransferLeader(uint64_t to) {
+  return FromCore(raft_core_transfer_leader(core_.get(), to), "transfer leadership");
+}
+
+Result<RaftNode::Round> RaftNode::RunRound() {
+  if (!broken_.ok()) return broken_;
+  if (stage_ == Stage::kIdle) {
+    ASSIGN_OR_RETURN(const bool has_ready, TakeReady());
+    if (!has_ready) {
+      log_->ReleaseTail();
+      return Round{};
+    }
+    stage_ = Stage::kLogWrite;
+  }
+  if (stage_ == Stage::kLogWrite) {
+    RETURN_IF_ERROR(WriteLog());
+    if (const Status status = ApplyCommitted(); !status.ok()) {
+      broken_ = status;  // half applied: only a restart can repeat it
+      return broken_;
+    }
+    stage_ = Stage::kStateWrite;
+  }
+  RETURN_IF_ERROR(WriteState());
+  stage_ = Stage::kIdle;
+  RETURN_IF_ERROR(FromCore(raft_core_advance_apply(core_.get()), "advance applied"));
+  MaybeTruncateLog();
+  round_.worked = true;
+  return std::exchange(round_, {});
+}
+
+Result<bool> RaftNode::TakeReady() {
+  raft_core_view view = {};
+  uint32_t has_ready = 0;
+  RETURN_IF_ERROR(FromCore(raft_core_ready(core_.get(), &view, &has_ready), "ready"));
+  if (has_ready == 0) return false;
+  if (view.has_snapshot != 0) {
+    broken_ = Internal("consensus: a snapshot came out of the core, none was put in");
+    return broken_;
+  }
+  for (size_t i = 0; i < view.messages_count; ++i) {
+    transport_.Send(view.messages[i].to, std::string(ToView(view.messages[i].bytes)));
+  }
+  after_log_.clear();
+  for (size_t i = 0; i < view.persisted_messages_count; ++i) {
+    const raft_core_message& message = view.persisted_messages[i];
+    after_log_.emplace_back(message.to, ToView(message.bytes));
+  }
+  for (size_t i = 0; i < view.read_states_count; ++i) {
+    round_.reads.push_back({view.read_states[i].request, view.read_states[i].index});
+  }
+  std::vector<EntryView> entries;
+  entries.reserve(view.entries_count);
+  for (size_t i = 0; i < view.entries_count; ++i) entries.push_back(ToEntry(view.entries[i]));
+  log_batch_.Clear();
+  log_->StageAppend(entries, log_batch_);
+  if (view.has_hard_state != 0) {
+    const raft_core_hard_state& state = view.hard_state;
+    log_->StageHardState({state.term, state.vote, state.commit}, log_batch_);
+  }
+  log_must_sync_ = view.must_sync != 0;
+  return true;
+}
+
+Status RaftNode::WriteLog() {
+  if (!log_batch_.empty()) RETURN_IF_ERROR(store_.Write(log_batch_, log_must_sync_));
+  log_->CommitStaged();
+  log_batch_.Clear();
+  for (auto& [to, message] : after_log_) transport_.Send(to, std::move(message));
+  after_log_.clear();
+  return Status::Ok();
+}
+
+Status RaftNode::ApplyCommitted() {
+  raft_core_view view = {};
+  RETURN_IF_ERROR(FromCore(raft_core_advance(core_.get(), &view), "advance"));
+  for (size_t i = 0; i < view.messages_count; ++i) {
+    transport_.Send(view.messages[i].to, std::string(ToView(view.messages[i].bytes)));
+  }
+  state_batch_.Clear();
+  for (size_t i = 0; i < view.committed_count; ++i) {
+    const EntryView entry = ToEntry(view.committed[i]);
+    if (entry.type != EntryType::kCommand) {
+      const raft_core_bytes data = ToCore(entry.data);
+      raft_core_bytes conf_state = {};
+      RETURN_IF_ERROR(FromCore(
+          raft_core_apply_conf_change(core_.get(), static_cast<uint32_t>(entry.type), data.data,
+                                      data.size, &conf_state),
+          "changing members"));
+      applied_.conf_state = ToView(conf_state);
+    } else if (!entry.data.empty()) {  // empty: a new leader's first entry
+      round_.answers.push_back(
+          {entry.index, entry.term, machine_.Apply(entry.index, entry.data, state_batch_)});
+    }
+    applied_.index = entry.index;
+  }
+  if (view.committed_count > 0) {
+    state_batch_.Put(Family::kState, std::string(kAppliedKey), EncodeApplied(applied_));
+  }
+  return Status::Ok();
+}
+
+Status RaftNode::WriteState() {
+  if (state_batch_.empty()) return Status::Ok();
+  RETURN_IF_ERROR(store_.Write(state_batch_, /*sync=*/false));
+  state_batch_.Clear();
+  machine_.Applied(applied_.index);
+  return Status::Ok();
+}
+
+// The state is its own snapshot. Deleting the log under it is synced, so that the state it relied on is durable first;
+// when that fails the log stays as it is until the next time.
+void RaftNode::MaybeTruncateLog() {
+  const uint64_t applied_entries = applied_.index + 1 - log_->first_index();
+  if (applied_entries < options_.truncate_entries + options_.keep_entries &&
+      log_->bytes() < options_.truncate_bytes) {
+    return;
+  }
+  const uint64_t index = log_->TruncationIndex(
+      applied_.index, std::max<uint64_t>(options_.keep_entries, 1), options_.truncate_bytes / 4);
+  if (index < log_->first_index() || index >= log_->last_index()) return;
+  kv::WriteBatch batch;
+  log_->StageTruncation(index, batch);
+  if (store_.Write(batch, /*sync=*/true).ok()) {
+    log_->CommitStaged();
+  } else {
+    log_->DropStaged();
+  }
+}
+
+RaftNode::CoreStatus RaftNode::GetStatus() const {
+  raft_core_status core = {};
+  CoreStatus status;
+  if (raft_core_get_status(core_.get(), &core) != RAFT_CORE_OK) return status;
+  status.is_leader = core.is_leader != 0;
+  status.leader_id = core.leader_id;
+  status.term = core.term;
+  status.commit_index = core.commit;
+  status.applied_index = core.applied;
+  status.last_index = core.last_index;
+  status.first_index = log_->first_index();
+  status.committed_in_term = core.committed_in_term != 0;
+  status.is_singleton = core.is_singleton != 0;
+  return status;
+}
+
+}  // namespace brazier::consensus

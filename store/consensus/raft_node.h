@@ -1,0 +1,122 @@
+// RaftNode: one member of a Raft group without threads, clock or sockets: the Raft core, its log, the state machine and
+// the way out for messages, driven by calls. RaftConsensus adds the thread; a simulation drives it as it is.
+//
+// Use: give it inputs (Tick, Receive, Propose, ...), then call RunRound() until it answers that there was nothing to
+// do. A round: (1) take what the core has ready; (2) write new entries and hard state in ONE batch, synced; (3) apply
+// what is now committed into one batch with the applied index and write it (unsynced: the log can replay it); (4) hand
+// back the answers. When a write fails, RunRound returns its status and the node is `blocked()`: it takes no input, and
+// the next RunRound repeats that write. Log entries that are applied and no longer needed are deleted now and then.
+// The collaborators are borrowed. Runs on the consensus thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "store/consensus/consensus.h"
+#include "store/consensus/raft_log.h"
+#include "store/consensus/transport.h"
+
+struct raft_core;
+
+namespace brazier::consensus {
+
+class RaftNode {
+ public:
+  struct Options {
+    uint64_t node_id = 1;
+    std::vector<uint64_t> voters;       // of the group when it is founded; empty: this node alone
+    uint32_t election_ticks = 6;        // the timeout is drawn from [n, 2n) ticks
+    uint32_t heartbeat_ticks = 1;
+    uint64_t seed = 0;                  // of election timeouts
+    uint64_t round_bytes_max = 4 << 20; // of committed entries applied in one round
+    uint64_t uncommitted_bytes_max = 64 << 20;
+    // The log is truncated when this much of it is applied, down to the last keep_entries (and a quarter of the bytes).
+    uint64_t truncate_entries = 10'000;
+    uint64_t truncate_bytes = 64 << 20;
+    uint64_t keep_entries = 1'000;
+  };
+  struct Answer {
+    uint64_t index;
+    uint64_t term;
+    std::string value;
+  };
+  // A ReadIndex request is confirmed: reads are current once `index` is applied.
+  struct ConfirmedRead {
+    uint64_t request;
+    uint64_t index;
+  };
+  struct Round {
+    bool worked = false;  // false: there was nothing to do
+    std::vector<Answer> answers;
+    std::vector<ConfirmedRead> reads;
+  };
+  struct CoreStatus : ConsensusStatus {
+    bool committed_in_term = false;  // a leader that can serve
+    bool is_singleton = false;       // the group has one voter
+  };
+
+  // kCorruption, kFailedPrecondition: see RaftLog::Open.
+  static Result<std::unique_ptr<RaftNode>> Open(const Options& options, kv::KeyValueStore& store,
+                                                StateMachine& machine, Transport& transport);
+  ~RaftNode();
+  RaftNode(const RaftNode&) = delete;
+  RaftNode& operator=(const RaftNode&) = delete;
+
+  // Inputs. REQUIRES: !blocked(). A status other than OK means that the input had no effect.
+  Status Tick();
+  Status Campaign();
+  // A message from another member, as its Transport sent it.
+  Status Receive(std::string_view message);
+  // Appends the commands; returns the index of the first, the others follow. kUnavailable on a node that does not lead.
+  Result<uint64_t> Propose(std::span<const std::string_view> commands);
+  // The answer comes with a round, or never: ask again.
+  Status RequestRead(uint64_t request);
+  Status ReportUnreachable(uint64_t id);
+  Status TransferLeader(uint64_t to);
+
+  Result<Round> RunRound();
+
+  // A write failed and is to be repeated.
+  bool blocked() const { return stage_ != Stage::kIdle; }
+  // The core failed for good (a bug or a log it cannot read); everything answers this status from now on.
+  const Status& broken() const { return broken_; }
+  CoreStatus GetStatus() const;
+
+ private:
+  enum class Stage { kIdle, kLogWrite, kStateWrite };
+  struct CoreDeleter {
+    void operator()(raft_core* core) const;
+  };
+
+  RaftNode(const Options& options, kv::KeyValueStore& store, StateMachine& machine,
+           Transport& transport, std::unique_ptr<RaftLog> log);
+  Status CreateCore();
+  Status FromCore(int32_t code, std::string_view doing);
+  Result<bool> TakeReady();
+  Status WriteLog();
+  Status ApplyCommitted();
+  Status WriteState();
+  void MaybeTruncateLog();
+
+  const Options options_;
+  kv::KeyValueStore& store_;
+  StateMachine& machine_;
+  Transport& transport_;
+  const std::unique_ptr<RaftLog> log_;
+  std::unique_ptr<raft_core, CoreDeleter> core_;
+
+  Stage stage_ = Stage::kIdle;
+  Status broken_;
+  Round round_;                // being built
+  kv::WriteBatch log_batch_;   // of the stage kLogWrite
+  bool log_must_sync_ = false;
+  std::vector<std::pair<uint64_t, std::string>> after_log_;  // messages to send once the log is written
+  kv::WriteBatch state_batch_;                               // of the stage kStateWrite
+  AppliedState applied_;       // as in state_batch_ during kStateWrite
+};
+
+}  // namespace brazier::consensus

@@ -1,0 +1,53 @@
+#include "common/pipeline/envelope.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/common/codec/hostile_bytes.h"
+
+namespace brazier::pipeline {
+namespace {
+
+TEST(Envelope, RoundTrips) {
+  Result<Envelope> e = DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = Kind::kAppend,
+                                                              .id = 1ull << 60,
+                                                              .deadline_ms = 77,
+                                                              .request_id = "r",
+                                                              .shard = 9})));
+  ASSERT_TRUE(e.ok()) << e.status().ToString();
+  EXPECT_EQ(e->kind, Kind::kAppend);
+  EXPECT_EQ(e->id, 1ull << 60);
+  EXPECT_EQ(e->deadline_ms, 77u);
+  EXPECT_EQ(e->request_id, "r");
+  EXPECT_EQ(e->shard, 9u);
+
+  const Status status = Status(Code::kUnavailable, "gone").WithReason("why");
+  e = DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = Kind::kError, .id = 3, .status = status})));
+  ASSERT_TRUE(e.ok());
+  EXPECT_EQ(e->status, status);
+}
+
+TEST(Envelope, EveryCodeHasItsName) {
+  for (int i = 0; i <= static_cast<int>(Code::kInternal); ++i) {
+    EXPECT_EQ(CodeFromName(CodeName(static_cast<Code>(i))), static_cast<Code>(i));
+  }
+  EXPECT_EQ(CodeFromName("from_the_future"), Code::kInternal);
+}
+
+TEST(Envelope, AnErrorIsNeverOk) {
+  Result<Envelope> e = DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = Kind::kError, .id = 3})));
+  ASSERT_TRUE(e.ok());
+  EXPECT_EQ(e->status.code(), Code::kInternal);
+}
+
+TEST(Envelope, HostileBytes) {
+  const Status status = Status(Code::kUnavailable, "gone").WithReason("why");
+  testing::ExpectSurvivesHostileBytes(
+      EncodeEnvelope({.kind = Kind::kBusy, .id = 300, .status = status}), 1,
+      [](Bytes b) { return DecodeEnvelope(b).status(); });
+  testing::ExpectSurvivesHostileBytes(
+      EncodeEnvelope({.kind = Kind::kAppend, .id = 300, .request_id = "abc"}), 2,
+      [](Bytes b) { return DecodeEnvelope(b).status(); });
+}
+
+}  // namespace
+}  // namespace brazier::pipeline

@@ -41,6 +41,20 @@ FlameTreeBuilder::FlameTreeBuilder() : child_slots_(kInitialSlots), name_slots_(
   name_slots_[name_hashes_[0] & (name_slots_.size() - 1)] = 1;
 }
 
+FlameTreeBuilder::FlameTreeBuilder(FlameTree tree) : tree_(std::move(tree)) {
+  size_t slots = kInitialSlots;
+  while (slots < tree_.nodes.size() * 2) slots *= 2;
+  child_slots_.resize(slots / 2);
+  GrowChildren();
+  for (uint32_t id = 0; id < tree_.names.size(); ++id) {
+    name_hashes_.push_back(Hash64(tree_.names.Get(id)));
+  }
+  slots = kInitialSlots;
+  while (slots < name_hashes_.size() * 2) slots *= 2;
+  name_slots_.resize(slots / 2);
+  GrowNames();
+}
+
 uint32_t FlameTreeBuilder::NameId(std::string_view name) {
   const uint64_t hash = Hash64(name);
   size_t mask = name_slots_.size() - 1;

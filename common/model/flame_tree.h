@@ -34,6 +34,8 @@ struct FlameTree {
 class FlameTreeBuilder {
  public:
   FlameTreeBuilder();
+  // Goes on from a valid tree.
+  explicit FlameTreeBuilder(FlameTree tree);
   static constexpr uint32_t kRoot = 0;
 
   uint32_t NameId(std::string_view name);
@@ -42,6 +44,11 @@ class FlameTreeBuilder {
   void AddSelf(uint32_t node, int64_t value) { tree_.nodes[node].self += value; }
   void Add(const FlameTree& other);
   size_t nodes() const { return tree_.nodes.size(); }
+  size_t MemoryBytes() const {
+    return tree_.nodes.capacity() * sizeof(FlameTree::Node) + tree_.names.bytes() +
+           (child_slots_.capacity() + name_slots_.capacity()) * sizeof(uint32_t) +
+           name_hashes_.capacity() * sizeof(uint64_t);
+  }
   const FlameTree& tree() const { return tree_; }
   FlameTree Finish() { return std::move(tree_); }
 

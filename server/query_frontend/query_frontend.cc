@@ -1,0 +1,99 @@
+#include "server/query_frontend/query_frontend.h"
+
+#include <algorithm>
+
+#include "common/observe/log.h"
+#include "server/query_frontend/query_planner.h"
+#include "server/query_frontend/query_validation.h"
+
+namespace brazier::query_frontend {
+
+QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& metastore,
+                             contract::QueryBackendPeers& peers, const Clock& clock,
+                             MetricsRegistry& registry)
+    : options_(options),
+      metastore_(metastore),
+      peers_(peers),
+      clock_(clock),
+      queries_(registry.GetCounter("brazier_query_frontend_queries_total", "Queries received.")),
+      failures_(registry.GetCounter("brazier_query_frontend_failures_total", "Queries that failed.")),
+      retries_(registry.GetCounter("brazier_query_frontend_retries_total",
+                                   "Executions repeated on another backend or with a new plan.")),
+      seconds_(registry.GetHistogram("brazier_query_frontend_query_seconds", "Answering one query.",
+                                     LatencyBounds())) {}
+
+Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestContext& context,
+                                                     const contract::QueryRequest& request) {
+  queries_.Add();
+  const int64_t begun_ns = clock_.MonotonicNs();
+  ASSIGN_OR_RETURN(ValidQuery query, ValidateQuery(request, options_, clock_.NowNs()));
+  query.spec.query_id = context.request_id;
+  Result<QueryResult> result = QueryResult();
+  if (!query.is_empty) {
+    result = Attempt(context, query.spec, query.find);
+    // A block can be gone because the plan is older than a change of the index: look again, once.
+    if (!result.ok() && result.status().code() == Code::kNotFound) {
+      retries_.Add();
+      result = Attempt(context, query.spec, query.find);
+    }
+  }
+  seconds_.Observe(static_cast<double>(clock_.MonotonicNs() - begun_ns) / 1e9);
+  if (!result.ok()) {
+    failures_.Add();
+    Log(LogLevel::kWarn, "query failed",
+        {{"request_id", context.request_id}, {"error", result.status().ToString()}});
+    if (result.status().code() == Code::kNotFound) {
+      return Internal("a block of the answer is missing: " + result.status().message());
+    }
+    return result.status();
+  }
+  contract::QueryResponse response;
+  response.stats = result->stats;
+  response.reports = std::move(result->reports);
+  // Nothing found: every report is there, and empty.
+  for (size_t i = response.reports.size(); i < request.reports.size(); ++i) {
+    response.reports.emplace_back().kind = request.reports[i].kind;
+  }
+  return response;
+}
+
+Result<QueryResult> QueryFrontend::Attempt(const contract::RequestContext& context,
+                                           const QuerySpec& spec,
+                                           const contract::FindBlocksRequest& find) {
+  ASSIGN_OR_RETURN(std::vector<BlockMeta> blocks, metastore_.FindBlocks(context, find));
+  PlannerLimits limits;
+  limits.read_node_bytes_max = options_.read_node_bytes_max;
+  const QueryPlan plan = PlanQuery(spec, std::move(blocks), limits);
+  if (plan.root.reads.empty() && plan.root.children.empty()) return QueryResult();
+  return Execute(context, plan);
+}
+
+Result<QueryResult> QueryFrontend::Execute(const contract::RequestContext& context,
+                                           const QueryPlan& plan) {
+  const auto live = peers_.Live();
+  if (live->empty()) return Unavailable("no query-backend is alive");
+  const size_t attempts = std::min<size_t>(live->size(), static_cast<size_t>(options_.attempts_max));
+  const uint64_t first = next_peer_.fetch_add(1, std::memory_order_relaxed);
+  Status last;
+  for (size_t i = 0; i < attempts; ++i) {
+    if (i > 0) retries_.Add();
+    const auto& peer = (*live)[(first + i) % live->size()];
+    Result<QueryResult> result = peer.backend->Execute(context, plan);
+    if (result.ok() || result.status().code() != Code::kUnavailable) return result;
+    last = result.status().Annotate("query-backend " + peer.member.id);
+    if (clock_.MonotonicNs() >= context.deadline_ns) break;
+  }
+  return last;
+}
+
+Result<contract::TenantStats> QueryFrontend::GetTenantStats(const contract::RequestContext& context,
+                                                            const std::string& tenant) {
+  return metastore_.GetTenantStats(context, tenant);
+}
+
+Status QueryFrontend::Ready() {
+  if (peers_.Live()->empty()) return Unavailable("no query-backend is alive");
+  return metastore_.Ready();
+}
+
+}  // namespace brazier::query_frontend

@@ -1,0 +1,17 @@
+// Settings of the query-frontend; the settings table (common/config) documents them for users.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace brazier::query_frontend {
+
+struct QueryFrontendOptions {
+  int64_t query_length_max_ns = int64_t{30} * 24 * 3600 * 1'000'000'000;  // 0: no limit
+  int64_t query_lookback_ns = int64_t{31} * 24 * 3600 * 1'000'000'000;    // 0: no limit
+  int64_t memory_bytes_max = 0;        // of partial results on a backend; 0: the backend's default
+  uint64_t read_node_bytes_max = 64 << 20;  // one read node reads about this much
+  int attempts_max = 3;                // backends tried for one query
+};
+
+}  // namespace brazier::query_frontend

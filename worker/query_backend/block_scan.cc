@@ -1,0 +1,168 @@
+#include "worker/query_backend/block_scan.h"
+
+#include <algorithm>
+
+#include "store/block/section_samples.h"
+#include "store/block/section_symbols.h"
+
+namespace brazier::query_backend {
+
+BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector, object::ObjectStore& store)
+    : spec_(spec), selector_(selector), store_(store) {
+  for (const ReportRequest& request : spec.reports) {
+    const ReportKindRow* kind = FindReportKind(request.kind);
+    CHECK(kind != nullptr);
+    kinds_.push_back(kind);
+    builders_.push_back(kind->make(request));
+    needs_samples_ |= kind->needs_samples;
+  }
+}
+
+Status BlockScan::Read(const BlockRead& read) {
+  Result<block::BlockSections> sections =
+      block::BlockSections::Fetch(store_, read, {.rows = true, .samples = needs_samples_});
+  if (!sections.ok()) return sections.status().Annotate("block " + read.object_key);
+  stats_.bytes_read += sections->bytes_read();
+  has_shared_ = false;
+  for (size_t i = 0; i < read.datasets.size(); ++i) {
+    const std::string& tenant = read.datasets[i].tenant;
+    // The plan comes from the index, but no reader trusts it with other tenants' data.
+    if (std::find(spec_.tenants.begin(), spec_.tenants.end(), tenant) == spec_.tenants.end()) continue;
+    if (Status s = ReadDataset(read, i, *sections); !s.ok()) {
+      return s.Annotate("block " + read.object_key + ", service " + read.datasets[i].service);
+    }
+  }
+  ++stats_.blocks_read;
+  return Status::Ok();
+}
+
+Status BlockScan::ReadDataset(const BlockRead& read, size_t index,
+                              const block::BlockSections& sections) {
+  const DatasetMeta& dataset = read.datasets[index];
+  ASSIGN_OR_RETURN(const block::DatasetRows rows, sections.Rows(index));
+  series_matches_.resize(rows.series.size());
+  bool any = false;
+  for (size_t s = 0; s < rows.series.size(); ++s) {
+    series_matches_[s] = selector_.Matches(rows.series[s]);
+    any |= series_matches_[s] != 0;
+  }
+  hidden_.assign(rows.profiles.size(), 0);
+  for (uint32_t profile : dataset.hidden_profiles) {
+    if (profile < hidden_.size()) hidden_[profile] = 1;
+  }
+  stats_.profiles_hidden += dataset.hidden_profiles.size();
+  ++stats_.datasets_read;
+  stats_.rows_read += rows.rows.size();
+  stats_.newest_data_ns = std::max(stats_.newest_data_ns, dataset.max_time_ns);
+  if (!any) return Status::Ok();
+
+  const DatasetView view{spec_, rows, series_matches_, hidden_};
+  for (auto& builder : builders_) builder->AddRows(view);
+  if (!needs_samples_) return Status::Ok();
+  const bool any_row = std::any_of(rows.rows.begin(), rows.rows.end(), [&](const auto& row) {
+    return view.IsSelected(row) && view.IsInRange(row);
+  });
+  if (!any_row) return Status::Ok();
+  RETURN_IF_ERROR(LoadSymbols(dataset.tenant, sections, index));
+  return SumSamples(sections, index, view);
+}
+
+Status BlockScan::LoadSymbols(const std::string& tenant, const block::BlockSections& sections,
+                              size_t index) {
+  if (!has_shared_ || symbols_tenant_ != tenant) {
+    ASSIGN_OR_RETURN(symbols_, sections.SharedSymbols(tenant));
+    symbols_tenant_ = tenant;
+    has_shared_ = true;
+    shared_stacks_ = static_cast<uint32_t>(symbols_.stacks.size());
+    shared_functions_ = static_cast<uint32_t>(symbols_.functions.size());
+    shared_mark_ = block::MarkOf(symbols_);
+    ++generation_;
+  } else {
+    block::TruncateTo(shared_mark_, &symbols_);
+  }
+  return sections.OwnSymbols(index, &symbols_);
+}
+
+Status BlockScan::SumSamples(const block::BlockSections& sections, size_t index,
+                             const DatasetView& view) {
+  ASSIGN_OR_RETURN(const auto parts, sections.Samples(index));
+  ASSIGN_OR_RETURN(auto samples, block::SamplesDecoder::Open(
+                                     parts, static_cast<uint32_t>(symbols_.stacks.size())));
+  if (values_.size() < symbols_.stacks.size()) values_.resize(symbols_.stacks.size());
+  touched_.clear();
+  int64_t duration_ns = 0;
+  int64_t period = 0;
+  Status status;
+  for (const block::DatasetRow& row : view.rows.rows) {
+    status = samples.Next(row);
+    if (!status.ok()) break;
+    if (!view.IsSelected(row) || !view.IsInRange(row)) continue;
+    const auto stacks = samples.stacks();
+    const auto values = samples.values();
+    for (size_t i = 0; i < stacks.size(); ++i) {
+      int64_t& value = values_[stacks[i]];
+      if (value == 0) touched_.push_back(stacks[i]);
+      if (__builtin_add_overflow(value, values[i], &value)) value = INT64_MAX;
+    }
+    stats_.samples_read += stacks.size();
+    duration_ns += view.rows.profiles[row.profile].duration_ns;
+    period = std::max(period, view.rows.profiles[row.profile].period);
+  }
+  if (status.ok()) {
+    std::sort(touched_.begin(), touched_.end());
+    touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+    const bool is_filtered = !spec_.call_site.empty();
+    if (is_filtered) SelectCallSite();
+    const DatasetStacks stacks{symbols_,     shared_stacks_, shared_functions_,
+                               generation_,  is_filtered ? selected_ : touched_,
+                               values_,      duration_ns,    period};
+    for (auto& builder : builders_) builder->AddStacks(stacks);
+  }
+  for (uint32_t stack : touched_) values_[stack] = 0;
+  return status;
+}
+
+void BlockScan::SelectCallSite() {
+  MatchCallSite();
+  const size_t depth = spec_.call_site.size();
+  selected_.clear();
+  for (uint32_t stack : touched_) {
+    if (call_site_depth_[stack] == depth) selected_.push_back(stack);
+  }
+}
+
+// call_site_depth_[stack]: how many frames of the call site the stack matches from the root; a mismatch is kMismatch
+// and passes on to everything below.
+void BlockScan::MatchCallSite() {
+  constexpr uint16_t kMismatch = 0xFFFF;
+  const auto& site = spec_.call_site;
+  call_site_depth_.assign(symbols_.stacks.size(), 0);
+  for (size_t i = 1; i < symbols_.stacks.size(); ++i) {
+    uint16_t depth = call_site_depth_[symbols_.stacks[i].parent];
+    const Location& location = symbols_.locations[symbols_.stacks[i].location];
+    auto match = [&](std::string_view name) {
+      if (depth == kMismatch || depth == site.size()) return;
+      depth = name == site[depth] ? static_cast<uint16_t>(depth + 1) : kMismatch;
+    };
+    if (location.line_count == 0) match(UnsymbolizedName(symbols_, location));
+    for (uint32_t l = location.line_count; l-- > 0;) {
+      const Function& f = symbols_.functions[symbols_.lines[location.line_begin + l].function];
+      match(symbols_.strings.Get(f.name));
+    }
+    call_site_depth_[i] = depth;
+  }
+}
+
+size_t BlockScan::MemoryBytes() const {
+  size_t n = 0;
+  for (const auto& builder : builders_) n += builder->MemoryBytes();
+  return n;
+}
+
+std::vector<Report> BlockScan::Finish() {
+  std::vector<Report> reports;
+  for (auto& builder : builders_) reports.push_back(builder->Finish());
+  return reports;
+}
+
+}  // namespace brazier::query_backend

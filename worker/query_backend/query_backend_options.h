@@ -1,0 +1,14 @@
+// Settings of the query-backend; the settings table (common/config) documents them for users.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace brazier::query_backend {
+
+struct QueryBackendOptions {
+  int threads = 0;                          // that read blocks, over all queries; 0: one per processor
+  size_t memory_bytes_max = 1ull << 30;     // of one query's partial results; over it: kResourceExhausted
+};
+
+}  // namespace brazier::query_backend

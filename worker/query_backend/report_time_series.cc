@@ -1,0 +1,80 @@
+// Time series: row totals into right-edge buckets, grouped by labels. Reads no samples.
+#include "worker/query_backend/report_kinds.h"
+
+namespace brazier::query_backend {
+namespace {
+
+class TimeSeriesBuilder final : public ReportBuilder {
+ public:
+  explicit TimeSeriesBuilder(const ReportRequest& request) : request_(request) {}
+
+  void AddRows(const DatasetView& view) override {
+    series_.assign(view.rows.series.size(), nullptr);
+    for (const block::DatasetRow& row : view.rows.rows) {
+      if (!view.IsSelected(row)) continue;
+      const int64_t time_ns = view.rows.profiles[row.profile].time_ns;
+      int64_t bucket_ns;
+      if (!BucketOf(view.spec, time_ns, &bucket_ns)) continue;
+      auto*& points = series_[row.series];
+      if (points == nullptr) points = &out_[GroupOf(view.rows.series[row.series])];
+      TimeSeriesPoint& point = (*points)[bucket_ns];
+      point.sum += static_cast<double>(row.total);
+      ++point.count;
+      memory_bytes_ += 1;
+    }
+  }
+  // A point is a tree node of about this size; counting rows over-states it, on the safe side.
+  size_t MemoryBytes() const override { return memory_bytes_ * 64; }
+  Report Finish() override {
+    Report report;
+    report.kind = ReportKind::kTimeSeries;
+    report.time_series = std::move(out_);
+    return report;
+  }
+
+ private:
+  // The smallest start + k * step that is >= time; false when the point lies outside the grid.
+  bool BucketOf(const QuerySpec& spec, int64_t time_ns, int64_t* bucket_ns) const {
+    const int64_t step = request_.step_ns;
+    if (step <= 0 || time_ns <= spec.start_ns - step || time_ns > spec.end_ns) return false;
+    if (time_ns <= spec.start_ns) {
+      *bucket_ns = spec.start_ns;
+      return true;
+    }
+    const int64_t k = (time_ns - spec.start_ns + step - 1) / step;
+    *bucket_ns = spec.start_ns + k * step;
+    return *bucket_ns <= spec.end_ns;
+  }
+
+  Labels GroupOf(const Labels& labels) const {
+    Labels group;
+    for (const std::string& name : request_.group_by) {
+      if (labels.Has(name)) group.Set(name, labels.Get(name));
+    }
+    return group;
+  }
+
+  const ReportRequest request_;
+  TimeSeriesSet out_;
+  std::vector<std::map<int64_t, TimeSeriesPoint>*> series_;
+  size_t memory_bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ReportBuilder> MakeTimeSeriesBuilder(const ReportRequest& request) {
+  return std::make_unique<TimeSeriesBuilder>(request);
+}
+
+void MergeTimeSeries(Report& into, Report&& from) {
+  for (auto& [labels, points] : from.time_series) {
+    auto& target = into.time_series[labels];
+    for (const auto& [time_ns, point] : points) {
+      TimeSeriesPoint& p = target[time_ns];
+      p.sum += point.sum;
+      p.count += point.count;
+    }
+  }
+}
+
+}  // namespace brazier::query_backend

@@ -28,6 +28,8 @@ export function useExploreState(): [ExploreState, Navigate] {
     setState(next);
   }, []);
   useEffect(() => {
+    // The address as it came, with what it left to defaults spelled out.
+    write(current.current, "replace");
     const onBack = () => {
       current.current = parseState(location.search);
       setState(current.current);

@@ -30,7 +30,7 @@ function(brazier_thrift)
     add_custom_command(
       OUTPUT ${generated}
       COMMAND ${THRIFT_COMPILER} -strict -I ${CMAKE_SOURCE_DIR}/idl
-              --gen cpp:no_skeleton,moveable_types,pure_enums=enum_class,no_ostream_operators -out ${out} ${idl}
+              --gen cpp:no_skeleton,moveable_types,pure_enums=enum_class -out ${out} ${idl}
       DEPENDS ${all_idl}
       COMMENT "Generating C++ from idl/${file}.thrift")
     list(APPEND sources ${generated})

@@ -4,8 +4,12 @@
 
 #include "common/rpc/convert_labels.h"
 #include "common/rpc/convert_status.h"
+#include "common/rpc/rpc_limits.h"
 
 namespace brazier::rpc {
+
+// The largest struct that a request holds in lists: the server reserves this much for each announced element.
+static_assert(sizeof(idl::RawProfile) <= kElementBytes);
 
 contract::PushRequest PushFromWire(idl::PushRequest&& request, std::string tenant) {
   contract::PushRequest out;

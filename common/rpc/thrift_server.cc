@@ -1,7 +1,6 @@
 #include "common/rpc/thrift_server.h"
 
 #include <pthread.h>
-#include <thrift/TOutput.h>
 #include <thrift/processor/TMultiplexedProcessor.h>
 #include <thrift/server/TThreadedServer.h>
 #include <thrift/transport/TServerSocket.h>
@@ -16,6 +15,7 @@
 #include "common/observe/log.h"
 #include "common/rpc/framed_transport.h"
 #include "common/rpc/rpc_metrics.h"
+#include "common/rpc/thrift_log.h"
 #include "common/rpc/thrift_service.h"
 
 namespace brazier::rpc {
@@ -35,10 +35,6 @@ using apache::thrift::transport::TTransportFactory;
 namespace {
 
 constexpr auto kAcceptPause = std::chrono::milliseconds(20);
-
-void LogThriftMessage(const char* message) {
-  Log(LogLevel::kDebug, "message of the thrift library", {{"text", message}});
-}
 
 // Turns everything that ends a connection into END_OF_FILE, for which Thrift closes it without a word: a peer must
 // not be able to fill the log, and nothing may leave the connection's thread.
@@ -218,7 +214,7 @@ class ThriftServer::Impl {
   Status Start() {
     CHECK(!thread_.joinable());
     std::signal(SIGPIPE, SIG_IGN);
-    apache::thrift::GlobalOutput.setOutputFunction(LogThriftMessage);
+    RouteThriftMessages();
     try {
       socket_->listen();
     } catch (const std::exception& error) {

@@ -1,0 +1,45 @@
+// MetastoreClient: contract::Metastore of other processes, over Thrift.
+//
+// AddBlocks is queued and runs on a few threads of the client; the other calls block their caller until the answer or
+// the deadline. Attempts that fail in transit, or with kUnavailable (a metastore member that does not lead), are
+// repeated at the next address: every method is idempotent. Failures count per peer. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/contract/metastore.h"
+#include "common/observe/metrics.h"
+#include "common/rpc/client_options.h"
+
+namespace brazier::rpc {
+
+class MetastoreClient final : public contract::Metastore {
+ public:
+  // The references outlive the client.
+  MetastoreClient(ClientOptions options, const Clock& clock, Random& random,
+                  MetricsRegistry& metrics);
+  // Calls that run fail with kUnavailable; every `done` has been called when this returns.
+  ~MetastoreClient() override;
+
+  void AddBlocks(const contract::RequestContext& context, contract::AddBlocksRequest request,
+                 std::function<void(Result<contract::AddBlocksResponse>)> done) override;
+  Result<std::vector<BlockMeta>> FindBlocks(const contract::RequestContext& context,
+                                            const contract::FindBlocksRequest& request) override;
+  Result<contract::TenantStats> GetTenantStats(const contract::RequestContext& context,
+                                               const std::string& tenant) override;
+  Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
+  Result<MemberList> Members(const contract::RequestContext& context) override;
+  // Asks the peer; blocks for ClientOptions::default_timeout_ms at most.
+  Status Ready() override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace brazier::rpc

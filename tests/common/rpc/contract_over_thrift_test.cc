@@ -1,0 +1,414 @@
+// The contracts, asked through Thrift on loopback, behave as when asked directly.
+#include <gtest/gtest.h>
+
+#include "common/base/ulid.h"
+#include "common/rpc/metastore_client.h"
+#include "common/rpc/push_client.h"
+#include "common/rpc/query_client.h"
+#include "tests/common/rpc/rpc_fixture.h"
+
+namespace brazier::rpc {
+namespace {
+
+Ulid MakeUlid(int64_t ms) { return Ulid::Make(ms, SystemRandom()); }
+
+contract::PushRequest OnePush(std::string tenant = "") {
+  contract::PushRequest request;
+  request.tenant = std::move(tenant);
+  RawProfile& profile = request.profiles.emplace_back();
+  profile.labels = Labels({{"service_name", "api"}, {"region", "eu"}});
+  profile.data = std::string("\x1f\x8b\x00\xff binary", 12);
+  profile.client_id = std::string("\x00\x01\xfe", 3);
+  profile.params = {.format = "folded",
+                    .name = "app.cpu{a=b}",
+                    .from_ns = 1'700'000'000'000'000'001,
+                    .until_ns = 1'700'000'010'000'000'001,
+                    .sample_rate_hz = 97,
+                    .sample_rate_given = true,
+                    .spy_name = "gospy",
+                    .content_type = "text/plain",
+                    .sample_type_config = "{}"};
+  return request;
+}
+
+Result<contract::PushReceipt> Push(contract::Distributor& client, contract::PushRequest request,
+                                   int64_t deadline_ms = 5000) {
+  Awaited<contract::PushReceipt> answer;
+  client.Push(RpcFixture::Within(deadline_ms), std::move(request), answer.Callback());
+  return answer.Get();
+}
+
+using PushOverThrift = RpcFixture;
+using MetastoreOverThrift = RpcFixture;
+using QueryOverThrift = RpcFixture;
+
+TEST_F(PushOverThrift, ValuesMakeTheRoundTrip) {
+  StartServer();
+  const Ulid segment = MakeUlid(1'700'000'000'000);
+  distributor.answer = [&](const contract::PushRequest&) -> Result<contract::PushReceipt> {
+    contract::PushReceipt receipt;
+    receipt.accepted = 3;
+    receipt.duplicates = 2;
+    receipt.segments = {segment};
+    receipt.rejections.push_back(
+        {.index = 7,
+         .status = ResourceExhausted("profile of 9 bytes, the limit is 8").WithReason("profile_size_limit")});
+    return receipt;
+  };
+  PushClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const contract::PushRequest sent = OnePush("ignored");
+  auto receipt = Push(client, sent);
+  ASSERT_TRUE(receipt.ok()) << receipt.status().ToString();
+  EXPECT_EQ(receipt->accepted, 3u);
+  EXPECT_EQ(receipt->duplicates, 2u);
+  EXPECT_EQ(receipt->segments, std::vector{segment});
+  ASSERT_EQ(receipt->rejections.size(), 1u);
+  EXPECT_EQ(receipt->rejections[0].index, 7u);
+  EXPECT_EQ(receipt->rejections[0].status.code(), Code::kResourceExhausted);
+  EXPECT_EQ(receipt->rejections[0].status.reason(), "profile_size_limit");
+  EXPECT_EQ(receipt->rejections[0].status.message(), "profile of 9 bytes, the limit is 8");
+
+  ASSERT_EQ(distributor.pushes.size(), 1u);
+  const contract::PushRequest& got = distributor.pushes[0];
+  EXPECT_EQ(got.tenant, "anonymous") << "without multi-tenancy the field says nothing";
+  EXPECT_EQ(got.source, "thrift");
+  ASSERT_EQ(got.profiles.size(), 1u);
+  EXPECT_EQ(got.profiles[0].labels, sent.profiles[0].labels);
+  EXPECT_EQ(got.profiles[0].data, sent.profiles[0].data);
+  EXPECT_EQ(got.profiles[0].client_id, sent.profiles[0].client_id);
+  const IngestParams& params = got.profiles[0].params;
+  EXPECT_EQ(params.format, "folded");
+  EXPECT_EQ(params.name, "app.cpu{a=b}");
+  EXPECT_EQ(params.from_ns, 1'700'000'000'000'000'001);
+  EXPECT_EQ(params.until_ns, 1'700'000'010'000'000'001);
+  EXPECT_EQ(params.sample_rate_hz, 97u);
+  EXPECT_TRUE(params.sample_rate_given);
+  EXPECT_EQ(params.spy_name, "gospy");
+  EXPECT_EQ(params.content_type, "text/plain");
+  EXPECT_EQ(params.sample_type_config, "{}");
+  EXPECT_EQ(distributor.contexts[0].request_id, "test-request");
+}
+
+TEST_F(PushOverThrift, RateThatWasNotGivenStaysSo) {
+  StartServer();
+  PushClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  contract::PushRequest request = OnePush();
+  request.profiles[0].params = {};
+  ASSERT_TRUE(Push(client, request).ok());
+  EXPECT_EQ(distributor.pushes.at(0).profiles.at(0).params.sample_rate_hz, 100u);
+  EXPECT_FALSE(distributor.pushes.at(0).profiles.at(0).params.sample_rate_given);
+}
+
+TEST_F(PushOverThrift, EveryErrorKeepsCodeReasonAndMessage) {
+  StartServer();
+  ClientOptions once = Client();
+  once.attempts_max = 1;
+  PushClient client(once, SystemClock(), SystemRandom(), metrics);
+  for (Code code : {Code::kInvalidArgument, Code::kUnauthenticated, Code::kNotFound,
+                    Code::kAlreadyExists, Code::kFailedPrecondition, Code::kResourceExhausted,
+                    Code::kUnimplemented, Code::kUnavailable, Code::kDeadlineExceeded,
+                    Code::kCancelled, Code::kCorruption, Code::kInternal}) {
+    const Status sent = Status(code, "because of " + std::string(CodeName(code))).WithReason("why");
+    distributor.answer = [&](const contract::PushRequest&) { return Result<contract::PushReceipt>(sent); };
+    auto receipt = Push(client, OnePush());
+    ASSERT_FALSE(receipt.ok());
+    EXPECT_EQ(receipt.status().code(), code);
+    EXPECT_EQ(receipt.status().reason(), "why");
+    EXPECT_NE(receipt.status().message().find(sent.message()), std::string::npos)
+        << receipt.status().message();
+  }
+  EXPECT_EQ(server->connections(), 1) << "an error must not cost the connection";
+}
+
+TEST_F(PushOverThrift, DeadlineIsHonouredByBothSides) {
+  StartServer();
+  distributor.silent = true;
+  PushClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const auto start = std::chrono::steady_clock::now();
+  auto receipt = Push(client, OnePush(), 300);
+  const auto took = std::chrono::steady_clock::now() - start;
+  ASSERT_FALSE(receipt.ok());
+  EXPECT_EQ(receipt.status().code(), Code::kDeadlineExceeded);
+  EXPECT_GT(took, std::chrono::milliseconds(200));
+  EXPECT_LT(took, std::chrono::seconds(3));
+  EXPECT_EQ(CounterValue("brazier_rpc_server_calls_total",
+                         {{"service", "push"}, {"method", "push"}, {"code", "deadline_exceeded"}}),
+            1u)
+      << "the server gave up in time to say so";
+  // The late answer finds its slot.
+  for (auto& done : distributor.unanswered) done(contract::PushReceipt{});
+}
+
+TEST_F(PushOverThrift, MultitenancyNeedsAValidTenant) {
+  push_options.multitenancy = true;
+  StartServer();
+  PushClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  EXPECT_EQ(Push(client, OnePush("")).status().reason(), "tenant_missing");
+  EXPECT_EQ(Push(client, OnePush("a|b")).status().code(), Code::kUnauthenticated);
+  EXPECT_TRUE(distributor.pushes.empty());
+  ASSERT_TRUE(Push(client, OnePush("team-a")).ok());
+  EXPECT_EQ(distributor.pushes.at(0).tenant, "team-a");
+}
+
+TEST_F(PushOverThrift, PushAboveTheFrameLimitIsRefusedBeforeItIsSent) {
+  StartServer();
+  ClientOptions small = Client();
+  small.frame.frame_bytes_max = 100'000;
+  PushClient client(small, SystemClock(), SystemRandom(), metrics);
+  contract::PushRequest request = OnePush();
+  request.profiles[0].data.assign(200'000, 'x');
+  auto receipt = Push(client, std::move(request));
+  ASSERT_FALSE(receipt.ok());
+  EXPECT_EQ(receipt.status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(receipt.status().reason(), "message_size_limit");
+  EXPECT_TRUE(Push(client, OnePush()).ok()) << "the next call works";
+}
+
+TEST_F(PushOverThrift, TwentyMegabytesArrive) {
+  StartServer();
+  PushClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  contract::PushRequest request = OnePush();
+  request.profiles[0].data.assign(20'000'000, 'x');
+  ASSERT_TRUE(Push(client, request).ok());
+  EXPECT_EQ(distributor.pushes.at(0).profiles.at(0).data.size(), 20'000'000u);
+}
+
+TEST_F(PushOverThrift, ReadySaysWhatHinders) {
+  StartServer();
+  ClientOptions once = Client();
+  once.attempts_max = 1;
+  PushClient client(once, SystemClock(), SystemRandom(), metrics);
+  EXPECT_TRUE(client.Ready().ok());
+  distributor.ready = Unavailable("no segment-writer");
+  EXPECT_EQ(client.Ready().code(), Code::kUnavailable);
+}
+
+BlockMeta MakeBlock() {
+  BlockMeta block;
+  block.id = MakeUlid(1'700'000'000'123);
+  block.shard = 4'000'000'000u;
+  block.level = 1;
+  block.min_time_ns = 10;
+  block.max_time_ns = 20;
+  block.size = 1ull << 40;
+  DatasetMeta dataset;
+  dataset.tenant = "team-a";
+  dataset.service = "api";
+  dataset.min_time_ns = 10;
+  dataset.max_time_ns = 20;
+  dataset.profile_count = 2;
+  dataset.sample_count = 99;
+  dataset.profile_types = {"process_cpu:cpu:nanoseconds:cpu:nanoseconds"};
+  dataset.sections.push_back({.kind = SectionKind::kRows, .codec = 1, .offset = 5, .size = 6, .raw_size = 7, .crc = 8});
+  dataset.hidden_profiles = {1};
+  dataset.identities = {{1, 2}, {3, 4}};
+  block.datasets.push_back(std::move(dataset));
+  return block;
+}
+
+TEST_F(MetastoreOverThrift, AddBlocksMakesTheRoundTrip) {
+  StartServer();
+  contract::AddBlocksResponse response;
+  response.blocks.push_back({.already_known = true, .hidden_profiles = {{0, 4'000'000'000u}, {}}});
+  metastore.add_answer = response;
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const BlockMeta block = MakeBlock();
+  Awaited<contract::AddBlocksResponse> answer;
+  client.AddBlocks(Within(5000), {.blocks = {block}}, answer.Callback());
+  auto result = answer.Get();
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  ASSERT_EQ(result->blocks.size(), 1u);
+  EXPECT_TRUE(result->blocks[0].already_known);
+  EXPECT_EQ(result->blocks[0].hidden_profiles, response.blocks[0].hidden_profiles);
+  ASSERT_EQ(metastore.added.size(), 1u);
+  EXPECT_EQ(metastore.added[0].blocks, std::vector{block});
+}
+
+TEST_F(MetastoreOverThrift, AnswerForAnotherNumberOfBlocksIsAnError) {
+  StartServer();
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  Awaited<contract::AddBlocksResponse> answer;
+  client.AddBlocks(Within(5000), {.blocks = {MakeBlock()}}, answer.Callback());
+  EXPECT_EQ(answer.Get().status().code(), Code::kInternal);
+}
+
+TEST_F(MetastoreOverThrift, AddBlocksIsRepeatedWhileThereIsNoLeader) {
+  StartServer();
+  metastore.failures_left = 2;
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  Awaited<contract::AddBlocksResponse> answer;
+  client.AddBlocks(Within(5000), {}, answer.Callback());
+  EXPECT_TRUE(answer.Get().ok());
+  EXPECT_EQ(metastore.added.size(), 3u);
+  EXPECT_EQ(CounterValue("brazier_rpc_client_retries_total", {{"service", "MetastoreService"}}), 2u);
+}
+
+TEST_F(MetastoreOverThrift, NextAddressIsAskedWhenOneIsDead) {
+  StartServer();
+  ClientOptions two = Client();
+  two.addresses.insert(two.addresses.begin(), "127.0.0.1:1");  // nobody listens there
+  MetastoreClient client(two, SystemClock(), SystemRandom(), metrics);
+  EXPECT_TRUE(client.Members(Within(5000)).ok());
+  EXPECT_EQ(CounterValue("brazier_rpc_client_peer_failures_total",
+                         {{"peer", "127.0.0.1:1"}, {"reason", "connect"}}),
+            1u);
+  EXPECT_TRUE(client.Members(Within(5000)).ok()) << "and stays with the one that answered";
+  EXPECT_EQ(CounterValue("brazier_rpc_client_peer_failures_total",
+                         {{"peer", "127.0.0.1:1"}, {"reason", "connect"}}),
+            1u);
+}
+
+TEST_F(MetastoreOverThrift, DeadPeerFailsWithinTheDeadline) {
+  StartServer();
+  ClientOptions dead = Client();
+  dead.addresses = {"127.0.0.1:1"};
+  MetastoreClient client(dead, SystemClock(), SystemRandom(), metrics);
+  const auto start = std::chrono::steady_clock::now();
+  const Status status = client.Members(Within(400)).status();
+  EXPECT_EQ(status.code(), Code::kUnavailable) << status.ToString();
+  EXPECT_NE(status.message().find("127.0.0.1:1"), std::string::npos);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+TEST_F(MetastoreOverThrift, FindStatsHeartbeatMembersMakeTheRoundTrip) {
+  StartServer();
+  const BlockMeta block = MakeBlock();
+  metastore.find_answer = std::vector{block};
+  metastore.stats = {.data_ingested = true, .oldest_ns = 1, .newest_ns = 2, .blocks = 3, .bytes = 4};
+  const Member member = {.id = "host-1",
+                         .roles = {"segment-writer", "query-backend"},
+                         .pipeline_address = "tcp://127.0.0.1:4052",
+                         .rpc_address = "127.0.0.1:4041",
+                         .draining = true};
+  metastore.members = {.version = 1ull << 60, .members = {member}};
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+
+  auto blocks = client.FindBlocks(Within(5000), {.tenants = {"a", "b"},
+                                                 .start_ns = -5,
+                                                 .end_ns = 1'700'000'000'000'000'000,
+                                                 .service = "api",
+                                                 .profile_type = "t"});
+  ASSERT_TRUE(blocks.ok()) << blocks.status().ToString();
+  EXPECT_EQ(*blocks, std::vector{block});
+  ASSERT_EQ(metastore.found.size(), 1u);
+  EXPECT_EQ(metastore.found[0].tenants, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(metastore.found[0].start_ns, -5);
+  EXPECT_EQ(metastore.found[0].end_ns, 1'700'000'000'000'000'000);
+  EXPECT_EQ(metastore.found[0].service, "api");
+  EXPECT_EQ(metastore.found[0].profile_type, "t");
+
+  auto stats = client.GetTenantStats(Within(5000), "team-a");
+  ASSERT_TRUE(stats.ok());
+  EXPECT_EQ(metastore.stats_tenant, "team-a");
+  EXPECT_TRUE(stats->data_ingested);
+  EXPECT_EQ(stats->oldest_ns, 1);
+  EXPECT_EQ(stats->newest_ns, 2);
+  EXPECT_EQ(stats->blocks, 3u);
+  EXPECT_EQ(stats->bytes, 4u);
+
+  ASSERT_TRUE(client.Heartbeat(Within(5000), member).ok());
+  EXPECT_EQ(metastore.heartbeats, std::vector{member});
+  auto members = client.Members(Within(5000));
+  ASSERT_TRUE(members.ok());
+  EXPECT_EQ(members->version, 1ull << 60);
+  EXPECT_EQ(members->members, std::vector{member});
+  EXPECT_TRUE(client.Ready().ok());
+}
+
+TEST_F(MetastoreOverThrift, ServerThatComesBackIsFoundAgain) {
+  StartServer();
+  const ClientOptions same = Client();
+  MetastoreClient client(same, SystemClock(), SystemRandom(), metrics);
+  ASSERT_TRUE(client.Members(Within(5000)).ok());
+  options.port = server->port();
+  server.reset();
+  EXPECT_FALSE(client.Members(Within(300)).ok());
+  StartServer();
+  EXPECT_TRUE(client.Members(Within(5000)).ok());
+}
+
+FlameTree SmallTree() {
+  FlameTreeBuilder builder;
+  const uint32_t main = builder.Child(FlameTreeBuilder::kRoot, builder.NameId("main"));
+  const uint32_t work = builder.Child(main, builder.NameId("work"));
+  builder.AddSelf(main, 1);
+  builder.AddSelf(work, 41);
+  return builder.Finish();
+}
+
+TEST_F(QueryOverThrift, ResultAndStatsMakeTheRoundTrip) {
+  query_options.multitenancy = true;
+  StartServer();
+  contract::QueryResponse response;
+  response.stats = {.blocks_planned = 1, .blocks_read = 2, .blocks_failed = 3, .profiles_hidden = 4,
+                    .bytes_read = 5, .datasets_read = 6, .rows_read = 7, .samples_read = 8,
+                    .newest_data_ns = 9};
+  Report flame{.kind = ReportKind::kFlameGraph};
+  flame.flame_tree = SmallTree();
+  Report series{.kind = ReportKind::kTimeSeries};
+  series.time_series[Labels({Label{"a", "b"}})][15] = {.sum = 2.5, .count = 3};
+  Report names{.kind = ReportKind::kLabelNames};
+  names.strings = {"x", "y"};
+  response.reports = {flame, series, names};
+  frontend.answer = response;
+
+  QueryClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  contract::QueryRequest request;
+  request.tenants = {"b", "a"};
+  request.start_ns = 1;
+  request.end_ns = 2;
+  request.selectors = {"{service_name=\"api\"}", "{x=~\"y\"}"};
+  request.profile_type = "process_cpu:cpu:nanoseconds:cpu:nanoseconds";
+  request.call_site = {"main"};
+  request.reports = {{.kind = ReportKind::kFlameGraph},
+                     {.kind = ReportKind::kTimeSeries, .step_ns = 15, .group_by = {"a"}},
+                     {.kind = ReportKind::kLabelNames}};
+  auto result = client.Query(Within(5000), request);
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+
+  ASSERT_EQ(frontend.queries.size(), 1u);
+  const contract::QueryRequest& got = frontend.queries[0];
+  EXPECT_EQ(got.tenants, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(got.start_ns, 1);
+  EXPECT_EQ(got.end_ns, 2);
+  EXPECT_EQ(got.selectors, request.selectors);
+  EXPECT_EQ(got.profile_type, request.profile_type);
+  EXPECT_EQ(got.call_site, request.call_site);
+  ASSERT_EQ(got.reports.size(), 3u);
+  EXPECT_EQ(got.reports[1].kind, ReportKind::kTimeSeries);
+  EXPECT_EQ(got.reports[1].step_ns, 15);
+  EXPECT_EQ(got.reports[1].group_by, std::vector<std::string>{"a"});
+
+  ASSERT_EQ(result->reports.size(), 3u);
+  EXPECT_EQ(result->reports[0].flame_tree.nodes.size(), 3u);
+  EXPECT_EQ(result->reports[0].flame_tree.Totals()[0], 42);
+  EXPECT_EQ(result->reports[1].time_series.at(Labels({Label{"a", "b"}})).at(15).sum, 2.5);
+  EXPECT_EQ(result->reports[2].strings, names.strings);
+  EXPECT_EQ(result->stats.blocks_planned, 1u);
+  EXPECT_EQ(result->stats.newest_data_ns, 9);
+}
+
+TEST_F(QueryOverThrift, TenantStatsAskForTheHeadersTenant) {
+  query_options.multitenancy = true;
+  StartServer();
+  frontend.stats = {.data_ingested = true, .oldest_ns = 5, .newest_ns = 6, .blocks = 7, .bytes = 8};
+  QueryClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  auto stats = client.GetTenantStats(Within(5000), "team-a");
+  ASSERT_TRUE(stats.ok());
+  EXPECT_EQ(stats->blocks, 7u);
+  EXPECT_EQ(frontend.stats_tenant, "team-a");
+  EXPECT_EQ(client.GetTenantStats(Within(5000), "a|b").status().code(), Code::kUnauthenticated);
+}
+
+TEST_F(QueryOverThrift, ErrorsKeepTheirText) {
+  StartServer();
+  frontend.answer = InvalidArgument("1:5: unexpected end").WithReason("bad_selector");
+  QueryClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const Status status = client.Query(Within(5000), {}).status();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_EQ(status.message(), "1:5: unexpected end");
+  EXPECT_EQ(status.reason(), "bad_selector");
+}
+
+}  // namespace
+}  // namespace brazier::rpc

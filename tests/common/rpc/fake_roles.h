@@ -1,0 +1,148 @@
+// Fakes of the three contracts that Thrift carries: they remember what they were asked and answer as told.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/contract/distributor.h"
+#include "common/contract/metastore.h"
+#include "common/contract/query_frontend.h"
+
+namespace brazier::rpc {
+
+// Lets a test hold a call until it says go.
+class Gate {
+ public:
+  void Enter() {
+    std::unique_lock lock(mu_);
+    ++entered_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return open_; });
+  }
+  // Waits until `count` calls are held.
+  bool AwaitEntered(int count) {
+    std::unique_lock lock(mu_);
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return entered_ >= count; });
+  }
+  void Open() {
+    std::lock_guard lock(mu_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mu_;
+  std::condition_variable changed_;
+  int entered_ = 0;
+  bool open_ = false;
+};
+
+struct FakeDistributor final : contract::Distributor {
+  std::mutex mu;
+  std::vector<contract::PushRequest> pushes;
+  std::vector<contract::RequestContext> contexts;
+  std::function<Result<contract::PushReceipt>(const contract::PushRequest&)> answer =
+      [](const contract::PushRequest& request) {
+        contract::PushReceipt receipt;
+        receipt.accepted = static_cast<uint32_t>(request.profiles.size());
+        return receipt;
+      };
+  Status ready;
+  // Pushes are kept and never answered.
+  bool silent = false;
+  std::vector<std::function<void(Result<contract::PushReceipt>)>> unanswered;
+
+  void Push(const contract::RequestContext& context, contract::PushRequest request,
+            std::function<void(Result<contract::PushReceipt>)> done) override {
+    {
+      std::lock_guard lock(mu);
+      contexts.push_back(context);
+      pushes.push_back(request);
+      if (silent) {
+        unanswered.push_back(std::move(done));
+        return;
+      }
+    }
+    done(answer(request));
+  }
+  Status Ready() override { return ready; }
+};
+
+struct FakeMetastore final : contract::Metastore {
+  std::mutex mu;
+  std::vector<contract::AddBlocksRequest> added;
+  std::vector<contract::FindBlocksRequest> found;
+  std::vector<Member> heartbeats;
+  std::string stats_tenant;
+  int failures_left = 0;  // calls of AddBlocks to fail with kUnavailable
+  Result<contract::AddBlocksResponse> add_answer = contract::AddBlocksResponse{};
+  Result<std::vector<BlockMeta>> find_answer = std::vector<BlockMeta>{};
+  contract::TenantStats stats;
+  MemberList members;
+  Status ready;
+
+  void AddBlocks(const contract::RequestContext&, contract::AddBlocksRequest request,
+                 std::function<void(Result<contract::AddBlocksResponse>)> done) override {
+    bool fail = false;
+    {
+      std::lock_guard lock(mu);
+      added.push_back(std::move(request));
+      fail = failures_left > 0 && failures_left-- > 0;
+    }
+    if (fail) {
+      done(Unavailable("no leader"));
+    } else {
+      done(add_answer);
+    }
+  }
+  Result<std::vector<BlockMeta>> FindBlocks(const contract::RequestContext&,
+                                            const contract::FindBlocksRequest& request) override {
+    std::lock_guard lock(mu);
+    found.push_back(request);
+    return find_answer;
+  }
+  Result<contract::TenantStats> GetTenantStats(const contract::RequestContext&,
+                                               const std::string& tenant) override {
+    std::lock_guard lock(mu);
+    stats_tenant = tenant;
+    return stats;
+  }
+  Status Heartbeat(const contract::RequestContext&, const Member& member) override {
+    std::lock_guard lock(mu);
+    heartbeats.push_back(member);
+    return Status::Ok();
+  }
+  Result<MemberList> Members(const contract::RequestContext&) override { return members; }
+  Status Ready() override { return ready; }
+};
+
+struct FakeQueryFrontend final : contract::QueryFrontend {
+  std::mutex mu;
+  std::vector<contract::QueryRequest> queries;
+  std::string stats_tenant;
+  Result<contract::QueryResponse> answer = contract::QueryResponse{};
+  contract::TenantStats stats;
+  Status ready;
+
+  Result<contract::QueryResponse> Query(const contract::RequestContext&,
+                                        const contract::QueryRequest& request) override {
+    std::lock_guard lock(mu);
+    queries.push_back(request);
+    return answer;
+  }
+  Result<contract::TenantStats> GetTenantStats(const contract::RequestContext&,
+                                               const std::string& tenant) override {
+    std::lock_guard lock(mu);
+    stats_tenant = tenant;
+    return stats;
+  }
+  Status Ready() override { return ready; }
+};
+
+}  // namespace brazier::rpc

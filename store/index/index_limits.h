@@ -1,0 +1,35 @@
+// The limits of the metadata index, in one place. What is over a limit is refused with an error that names it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace brazier::index {
+
+// Of one block's metadata; checked before it is proposed and again when it is applied.
+inline constexpr size_t kTenantBytesMax = 256;
+inline constexpr size_t kServiceBytesMax = 4096;
+inline constexpr size_t kProfileTypeBytesMax = 1024;
+inline constexpr size_t kDatasetsPerBlockMax = 200'000;
+inline constexpr size_t kProfileTypesPerDatasetMax = 1024;
+inline constexpr size_t kSectionsPerDatasetMax = 64;
+inline constexpr uint32_t kProfilesPerDatasetMax = 16u << 20;
+inline constexpr uint32_t kLevelMax = 64;
+inline constexpr uint64_t kObjectBytesMax = uint64_t{1} << 40;
+inline constexpr uint64_t kSectionRawBytesMax = uint64_t{1} << 32;
+
+// Of one command. Times up to the year 2116, so that sums of times never overflow.
+inline constexpr size_t kBlocksPerCommandMax = 10'000;
+inline constexpr int64_t kCommandTimeNsMax = INT64_MAX / 2;
+
+// Of the memory of identities. One command may ask for no more than this; the default is 64 MiB.
+inline constexpr uint64_t kDedupBytesMax = uint64_t{1} << 30;
+inline constexpr int64_t kDedupWindowNsMax = int64_t{7} * 24 * 3600 * 1'000'000'000;
+
+// Of one look-up. A dataset of an answer takes about 600 bytes of memory.
+inline constexpr size_t kTenantsPerQueryMax = 1000;
+inline constexpr size_t kDatasetsPerQueryMax = 500'000;
+// Entries visited, matching or not. Time is bounded by the layout (index_keys.h); this bounds profile type filters.
+inline constexpr size_t kEntriesPerQueryMax = 8 * kDatasetsPerQueryMax;
+
+}  // namespace brazier::index

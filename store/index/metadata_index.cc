@@ -1,0 +1,262 @@
+// One AddBlocks, in order:
+//  1 decode and validate all of it; refuse it as a whole otherwise;
+//  2 forget identities older than the window at the command's time;
+//  3 per block: known by id -> answer from its entry; else
+//    a. hide profiles whose identity the window holds, remember all of its identities as the newest entry;
+//    b. write the dataset entries, the services' and tenants' entries, the block entry;
+//  4 forget the oldest entries while the window is over its bytes, never the newest one.
+#include "store/index/metadata_index.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "store/index/index_keys.h"
+
+namespace brazier::index {
+namespace {
+
+using kv::Family;
+
+constexpr std::string_view kStateVersion = "1";
+// More forgotten window entries than this are deleted as one range.
+constexpr size_t kSingleDeletesMax = 16;
+
+uint64_t SectionBytes(const DatasetMeta& dataset) {
+  uint64_t bytes = 0;
+  for (const SectionRef& section : dataset.sections) bytes += section.size;
+  return bytes;
+}
+
+}  // namespace
+
+MetadataIndex::MetadataIndex(const kv::KeyValueStore& store, uint64_t hash_seed)
+    : store_(store), window_(hash_seed) {}
+
+Result<std::unique_ptr<MetadataIndex>> MetadataIndex::Open(const kv::KeyValueStore& store,
+                                                           uint64_t hash_seed) {
+  std::unique_ptr<MetadataIndex> index(new MetadataIndex(store, hash_seed));
+  RETURN_IF_ERROR(index->Load().Annotate("opening the metadata index"));
+  return index;
+}
+
+Status MetadataIndex::Load() {
+  const auto version = store_.Get(Family::kState, VersionKey());
+  if (!version.ok() && version.status().code() != Code::kNotFound) return version.status();
+  has_version_ = version.ok();
+  if (has_version_ && *version != kStateVersion) {
+    return Status(Code::kFailedPrecondition, "its state has version \"" + version->substr(0, 32) +
+                                                 "\", this program reads version 1");
+  }
+  Status bad;
+  const std::string begin = WindowPrefix();
+  RETURN_IF_ERROR(store_.Scan(
+      Family::kState, begin, PrefixEnd(begin), [&](std::string_view key, std::string_view value) {
+        const auto identities = DecodeIdentities(value);
+        if (!identities.ok()) bad = identities.status();
+        if (key.size() != begin.size() + kTimeBytes + kIdBytes) {
+          bad = Corruption("a key of the dedup window has " + std::to_string(key.size()) + " bytes");
+        }
+        if (!bad.ok()) return false;
+        key.remove_prefix(begin.size());
+        window_.BeginEntry(ParseTime(key.substr(0, kTimeBytes)), ParseId(key.substr(kTimeBytes)));
+        for (const Hash128& identity : *identities) window_.Add(identity);
+        return true;
+      }));
+  window_identities_.store(window_.size(), std::memory_order_relaxed);
+  return bad;
+}
+
+std::string MetadataIndex::Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch) {
+  CHECK(index > applying_);
+  applying_ = index;
+  auto decoded = DecodeAddBlocksCommand(command);
+  if (!decoded.ok()) return EncodeAddBlocksAnswer(decoded.status());
+  return EncodeAddBlocksAnswer(AddBlocks(std::move(decoded).value(), batch));
+}
+
+void MetadataIndex::Applied(uint64_t index) {
+  if (index >= applying_) {
+    overlay_.clear();
+    return;
+  }
+  std::erase_if(overlay_, [index](const auto& item) { return item.second.index <= index; });
+}
+
+bool MetadataIndex::Read(const std::string& key, std::string* value) const {
+  if (const auto it = overlay_.find(key); it != overlay_.end()) {
+    *value = it->second.value;
+    return true;
+  }
+  auto stored = store_.Get(Family::kState, key);
+  if (stored.ok()) {
+    *value = std::move(stored).value();
+    return true;
+  }
+  CHECK(stored.status().code() == Code::kNotFound);
+  return false;
+}
+
+void MetadataIndex::Write(std::string key, std::string value, kv::WriteBatch& batch) {
+  batch.Put(Family::kState, key, value);
+  overlay_.insert_or_assign(std::move(key), Pending{applying_, std::move(value)});
+}
+
+std::vector<AddedBlock> MetadataIndex::AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch) {
+  if (!has_version_) {
+    batch.Put(Family::kState, VersionKey(), std::string(kStateVersion));
+    has_version_ = true;
+  }
+  // Entries' times ascend strictly, so the order of keys is the order of arrival even when clocks go back.
+  int64_t time_ns = command.time_ns;
+  if (!window_.entries().empty()) {
+    time_ns = std::max(time_ns, window_.entries().back().time_ns + 1);
+  }
+  ForgetIdentities(time_ns, {command.dedup.window_ns, UINT64_MAX}, batch);
+  std::vector<AddedBlock> added;
+  added.reserve(command.blocks.size());
+  for (BlockMeta& block : command.blocks) added.push_back(AddBlock(std::move(block), time_ns++, batch));
+  ForgetIdentities(time_ns, {INT64_MAX, command.dedup.bytes_max}, batch);
+  window_identities_.store(window_.size(), std::memory_order_relaxed);
+  return added;
+}
+
+AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBatch& batch) {
+  AddedBlock added;
+  const std::string key = BlockKey(block.id);
+  std::string stored;
+  added.already_known = Read(key, &stored);
+  if (added.already_known) {
+    auto entry = DecodeBlockEntry(stored);
+    // Written by Apply and covered by the store's checksums.
+    CHECK(entry.ok());
+    for (DatasetMeta& dataset : entry->datasets) {
+      added.hidden_profiles.push_back(std::move(dataset.hidden_profiles));
+    }
+    return added;
+  }
+  HideRepeats(block, time_ns, batch);
+  Write(key, EncodeBlockEntry(block), batch);
+  WriteTenants(block, batch);
+  for (const DatasetMeta& dataset : block.datasets) WriteService(dataset, batch);
+  WriteDatasets(block, batch);
+  for (DatasetMeta& dataset : block.datasets) {
+    added.hidden_profiles.push_back(std::move(dataset.hidden_profiles));
+  }
+  blocks_added_.fetch_add(1, std::memory_order_relaxed);
+  return added;
+}
+
+void MetadataIndex::HideRepeats(BlockMeta& block, int64_t time_ns, kv::WriteBatch& batch) {
+  std::string identities;
+  uint64_t hidden_count = 0;
+  for (DatasetMeta& dataset : block.datasets) {
+    std::vector<uint32_t> repeats;
+    for (uint32_t position = 0; position < dataset.identities.size(); ++position) {
+      const Hash128& identity = dataset.identities[position];
+      // Zero says that the profile has no identity: it repeats nothing.
+      if (identity.IsZero()) continue;
+      if (identities.empty()) window_.BeginEntry(time_ns, block.id);
+      if (window_.Add(identity)) repeats.push_back(position);
+      AppendIdentity(identities, identity);
+    }
+    dataset.identities.clear();
+    if (repeats.empty()) continue;
+    std::vector<uint32_t> all;
+    std::set_union(dataset.hidden_profiles.begin(), dataset.hidden_profiles.end(), repeats.begin(),
+                   repeats.end(), std::back_inserter(all));
+    dataset.hidden_profiles = std::move(all);
+    hidden_count += repeats.size();
+  }
+  if (identities.empty()) return;
+  batch.Put(Family::kState, WindowKey(time_ns, block.id), std::move(identities));
+  profiles_hidden_.fetch_add(hidden_count, std::memory_order_relaxed);
+}
+
+void MetadataIndex::WriteTenants(const BlockMeta& block, kv::WriteBatch& batch) {
+  auto symbols = block.symbols.begin();
+  for (size_t i = 0; i < block.datasets.size();) {
+    const std::string& tenant = block.datasets[i].tenant;
+    std::string key = TenantKey(tenant);
+    std::string stored;
+    TenantEntry entry{INT64_MAX, INT64_MIN, 0, 0};
+    if (Read(key, &stored)) {
+      auto decoded = DecodeTenantEntry(stored);
+      CHECK(decoded.ok());
+      entry = *decoded;
+    }
+    ++entry.blocks;
+    for (; i < block.datasets.size() && block.datasets[i].tenant == tenant; ++i) {
+      entry.oldest_ns = std::min(entry.oldest_ns, block.datasets[i].min_time_ns);
+      entry.newest_ns = std::max(entry.newest_ns, block.datasets[i].max_time_ns);
+      entry.bytes += SectionBytes(block.datasets[i]);
+    }
+    for (; symbols != block.symbols.end() && symbols->tenant <= tenant; ++symbols) {
+      if (symbols->tenant == tenant) entry.bytes += symbols->section.size;
+    }
+    Write(std::move(key), EncodeTenantEntry(entry), batch);
+  }
+}
+
+void MetadataIndex::WriteService(const DatasetMeta& dataset, kv::WriteBatch& batch) {
+  std::string key = ServiceKey(dataset.tenant, dataset.service);
+  std::string stored;
+  ServiceEntry entry;
+  if (Read(key, &stored)) {
+    auto decoded = DecodeServiceEntry(stored);
+    CHECK(decoded.ok());
+    entry = *decoded;
+  }
+  const uint32_t bit = 1u << DurationClass(dataset.max_time_ns - dataset.min_time_ns);
+  if ((entry.duration_classes & bit) != 0) return;
+  entry.duration_classes |= bit;
+  Write(std::move(key), EncodeServiceEntry(entry), batch);
+}
+
+void MetadataIndex::WriteDatasets(BlockMeta& block, kv::WriteBatch& batch) {
+  DatasetEntry entry;
+  entry.shard = block.shard;
+  entry.level = block.level;
+  entry.block_size = block.size;
+  entry.block_min_time_ns = block.min_time_ns;
+  entry.block_max_time_ns = block.max_time_ns;
+  auto symbols = block.symbols.begin();
+  for (DatasetMeta& dataset : block.datasets) {
+    while (symbols != block.symbols.end() && symbols->tenant < dataset.tenant) ++symbols;
+    entry.shared_symbols.reset();
+    if (symbols != block.symbols.end() && symbols->tenant == dataset.tenant) {
+      entry.shared_symbols = symbols->section;
+    }
+    std::string key = DatasetKey(dataset.tenant, dataset.service, dataset.min_time_ns,
+                                 dataset.max_time_ns, block.id);
+    entry.dataset = std::move(dataset);
+    entry.dataset.tenant.clear();
+    entry.dataset.service.clear();
+    batch.Put(Family::kState, std::move(key), EncodeDatasetEntry(entry));
+    dataset.hidden_profiles = std::move(entry.dataset.hidden_profiles);
+  }
+}
+
+// Drops entries from the window's old end while they are older than the window or the window is over its bytes; the
+// newest entry always stays, so that a retry of what was added last is seen.
+void MetadataIndex::ForgetIdentities(int64_t now_ns, const DedupBounds& bounds,
+                                     kv::WriteBatch& batch) {
+  const auto& entries = window_.entries();
+  std::vector<std::string> keys;
+  const auto is_old = [&](const IdentityWindow::Entry& entry) {
+    return now_ns - entry.time_ns > bounds.window_ns;
+  };
+  while (!entries.empty() &&
+         (is_old(entries.front()) || (entries.size() > 1 && window_.bytes() > bounds.bytes_max))) {
+    keys.push_back(WindowKey(entries.front().time_ns, entries.front().block));
+    window_.DropOldest();
+  }
+  if (keys.size() > kSingleDeletesMax) {
+    std::string end = keys.back();
+    end.push_back('\0');  // the range's end is exclusive
+    batch.DeleteRange(Family::kState, keys.front(), std::move(end));
+    return;
+  }
+  for (std::string& key : keys) batch.Delete(Family::kState, std::move(key));
+}
+
+}  // namespace brazier::index

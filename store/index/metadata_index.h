@@ -1,0 +1,78 @@
+// MetadataIndex: the deterministic state machine behind the metastore. Command bytes in; writes and answer bytes out.
+//
+// State is the keys of index_keys.h in a KeyValueStore. In memory it keeps what derives from them and from the commands
+// after them: the dedup window, and an overlay of writes that the store does not have yet. No clock, no threads, no
+// randomness: replicas that apply the same commands hold the same bytes, wherever one of them restarted.
+//
+// Use: Open over a store; Apply each committed command; Applied once its writes are in the store. Queries do not come
+// here: they read a snapshot of the store (index_reader.h).
+//
+// Borrows the store, which outlives it. Apply and Applied run on one thread (the consensus thread); window_* on any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/result.h"
+#include "store/index/identity_window.h"
+#include "store/index/index_command.h"
+#include "store/index/index_entries.h"
+#include "store/kv/key_value_store.h"
+
+namespace brazier::index {
+
+class MetadataIndex {
+ public:
+  // Rebuilds the dedup window from the store. kFailedPrecondition when a later version wrote the state. `hash_seed` has
+  // no influence on state or answers; it should be unpredictable (identity_window.h).
+  static Result<std::unique_ptr<MetadataIndex>> Open(const kv::KeyValueStore& store,
+                                                     uint64_t hash_seed);
+
+  // Total: any bytes get an answer. A command that is refused writes nothing. `index` ascends.
+  // A store that cannot be read here stops the process: to go on would let replicas differ.
+  std::string Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch);
+  // The writes of the commands up to `index` are in the store.
+  void Applied(uint64_t index);
+
+  // Counts for metrics. Thread-safe.
+  uint64_t window_identities() const { return window_identities_.load(std::memory_order_relaxed); }
+  uint64_t profiles_hidden() const { return profiles_hidden_.load(std::memory_order_relaxed); }
+  uint64_t blocks_added() const { return blocks_added_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Pending {
+    uint64_t index = 0;
+    std::string value;
+  };
+  MetadataIndex(const kv::KeyValueStore& store, uint64_t hash_seed);
+  Status Load();
+
+  // Reads through the overlay. False when there is no such key.
+  bool Read(const std::string& key, std::string* value) const;
+  // Writes a value that a later command may read before the store has it.
+  void Write(std::string key, std::string value, kv::WriteBatch& batch);
+
+  std::vector<AddedBlock> AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch);
+  AddedBlock AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBatch& batch);
+  void HideRepeats(BlockMeta& block, int64_t time_ns, kv::WriteBatch& batch);
+  void WriteDatasets(BlockMeta& block, kv::WriteBatch& batch);
+  void WriteTenants(const BlockMeta& block, kv::WriteBatch& batch);
+  void WriteService(const DatasetMeta& dataset, kv::WriteBatch& batch);
+  void ForgetIdentities(int64_t now_ns, const DedupBounds& bounds, kv::WriteBatch& batch);
+
+  const kv::KeyValueStore& store_;
+  IdentityWindow window_;
+  bool has_version_ = false;
+  uint64_t applying_ = 0;  // index of the command being applied
+  std::unordered_map<std::string, Pending> overlay_;
+  std::atomic<uint64_t> window_identities_{0};
+  std::atomic<uint64_t> profiles_hidden_{0};
+  std::atomic<uint64_t> blocks_added_{0};
+};
+
+}  // namespace brazier::index

@@ -1,0 +1,54 @@
+#include "tests/fuzz/fuzzers.h"
+
+#include <memory>
+
+#include "tests/fuzz/targets.h"
+
+namespace brazier::fuzz {
+namespace {
+
+constexpr Fuzzer kFuzzers[] = {
+    {"pprof", "the pprof wire reader", RunPprof, PprofCorpus},
+    {"ingest_pprof", "gzip and pprof through the format table", RunIngestPprof, IngestPprofCorpus},
+    {"folded", "folded stacks and lines", RunFolded, FoldedCorpus},
+    {"ingest_name", "the name parameter of /ingest", RunIngestName, IngestNameCorpus},
+    {"selector", "the label selector parser", RunSelector, SelectorCorpus},
+    {"profile_batch", "profile batches on the append pipeline", RunProfileBatch, ProfileBatchCorpus},
+    {"query_plan", "query plans on the execute pipeline", RunQueryPlan, QueryPlanCorpus},
+    {"query_result", "partial results on the execute pipeline", RunQueryResult, QueryResultCorpus},
+    {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
+    {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
+};
+
+// Reads beyond its buffer when the first letter is changed from 'c' to a capital one.
+void RunCanary(Bytes input) {
+  if (input.size() < 4 || input[0] < 'A' || input[0] > 'Z') return;
+#if defined(__SANITIZE_ADDRESS__)
+  const auto copy = std::make_unique<uint8_t[]>(input.size());
+  volatile size_t index = input.size();
+  volatile uint8_t beyond = copy[index];
+  (void)beyond;
+#else
+  std::abort();
+#endif
+}
+
+std::vector<std::string> CanaryCorpus() { return {"canary"}; }
+
+}  // namespace
+
+std::span<const Fuzzer> AllFuzzers() { return kFuzzers; }
+
+const Fuzzer* FindFuzzer(std::string_view name) {
+  for (const Fuzzer& fuzzer : kFuzzers) {
+    if (fuzzer.name == name) return &fuzzer;
+  }
+  return nullptr;
+}
+
+const Fuzzer& Canary() {
+  static constexpr Fuzzer kCanary = {"canary", "a planted bug", RunCanary, CanaryCorpus};
+  return kCanary;
+}
+
+}  // namespace brazier::fuzz

@@ -1,0 +1,36 @@
+// The functions behind the table in fuzzers.cc: one pair of run and corpus per decoder. See fuzzers.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+
+namespace brazier::fuzz {
+
+void RunPprof(Bytes input);
+std::vector<std::string> PprofCorpus();
+void RunIngestPprof(Bytes input);  // with gzip around it, through the format table
+std::vector<std::string> IngestPprofCorpus();
+void RunFolded(Bytes input);
+std::vector<std::string> FoldedCorpus();
+void RunIngestName(Bytes input);
+std::vector<std::string> IngestNameCorpus();
+void RunSelector(Bytes input);
+std::vector<std::string> SelectorCorpus();
+void RunProfileBatch(Bytes input);
+std::vector<std::string> ProfileBatchCorpus();
+void RunQueryPlan(Bytes input);
+std::vector<std::string> QueryPlanCorpus();
+void RunQueryResult(Bytes input);
+std::vector<std::string> QueryResultCorpus();
+void RunObject(Bytes input);  // a complete object
+std::vector<std::string> ObjectCorpus();
+void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right
+std::vector<std::string> ObjectSectionCorpus();
+
+// Small valid values that several corpora start from.
+std::vector<std::string> SmallPprofs();
+std::string SmallObject();
+
+}  // namespace brazier::fuzz

@@ -31,6 +31,28 @@ test("an empty server shows a push that works as pasted", async ({ page, url }) 
   await page.waitForFunction(() => document.querySelector("canvas.flame-canvas")?.flameView?.model?.names.includes("inner"));
 });
 
+test("an empty range offers the last day", async ({ page, url }) => {
+  await page.route(SERIES, (route) => {
+    const { start, end } = route.request().postDataJSON();
+    return end - start < 7_200_000 ? route.fulfill(json({})) : route.fallback();
+  });
+  await page.goto(`${url}/`);
+  await page.getByRole("heading", { name: "Nothing in this range" }).waitFor();
+  await page.getByRole("button", { name: "Look at the last 24 hours" }).click();
+  await page.locator("canvas.flame-canvas").waitFor();
+  assert.equal((await stateOf(page)).from, "now-24h");
+});
+
+test("more than a day of every service waits for a word", async ({ page, url, service }) => {
+  let asked = 0;
+  await page.route(GRAPH, (route) => route.fulfill(json({ flamegraph: replyOf({ [`call${++asked}`]: 1 }) })));
+  await page.goto(address(url, service, { selector: '{region="eu"}', from: "now-2d" }));
+  await page.getByRole("heading", { name: "More than a day of every service" }).waitFor();
+  assert.equal(asked, 0);
+  await page.getByRole("button", { name: "Run anyway" }).click();
+  await waitForTotal(page, 1);
+}, { allowErrors: /status of 400/ });
+
 test("no match: the page says for what it looked", async ({ page, url, service }) => {
   await page.goto(address(url, service, { selector: `{service_name="${service}", region="mars"}` }));
   const empty = page.getByRole("region", { name: "No samples" });

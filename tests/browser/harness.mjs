@@ -71,7 +71,7 @@ export async function waitForTotal(page, total) {
 export function tableRows(page) {
   return page.$$eval("table.functions tbody tr:not(.gap)", (rows) =>
     rows.map((row) => ({
-      name: row.querySelector("td.name").innerText.trim(),
+      name: row.querySelector("td.name").textContent,
       self: Number(row.querySelector("td.self").dataset.value),
       total: Number(row.querySelector("td.total").dataset.value),
     })),

@@ -40,6 +40,20 @@ export function EmptyServer({ tenant }: { tenant: string }) {
   );
 }
 
+export function EmptyRange({ range, onLastDay }: { range: string; onLastDay(): void }) {
+  return (
+    <section class="empty" aria-label="Nothing in this range">
+      <h2>Nothing in this range</h2>
+      <p>No service sent a profile in: {range}. There are some within the last 24 hours.</p>
+      <p class="actions">
+        <button type="button" class="primary" onClick={onLastDay}>
+          Look at the last 24 hours
+        </button>
+      </p>
+    </section>
+  );
+}
+
 interface EmptyResultProps {
   type: string;
   selector: string;

@@ -13,7 +13,7 @@ import { useExploreState } from "../state/use_explore_state.ts";
 import { HelpDialog } from "../ui/help_dialog.tsx";
 import { PanelStatus } from "../ui/panel_status.tsx";
 import { TenantDialog } from "../ui/tenant_dialog.tsx";
-import { AskBeforeRun, EmptyResult, EmptyServer } from "./empty_states.tsx";
+import { AskBeforeRun, EmptyRange, EmptyResult, EmptyServer } from "./empty_states.tsx";
 import { GraphPanel } from "./graph_panel.tsx";
 import { QueryStrip } from "./query_strip.tsx";
 import { TimelinePanel } from "./timeline_panel.tsx";
@@ -123,6 +123,11 @@ export function ExplorePage({ theme }: { theme: ReturnType<typeof useTheme> }) {
       <PanelStatus query={catalog} what="List of services" />
       {data.emptyServer ? (
         <EmptyServer tenant={state.tenant} />
+      ) : data.emptyRange && !(state.type && state.selector) ? (
+        <EmptyRange
+          range={rangeLabel(state.from, state.until, Date.now())}
+          onLastDay={() => setTime("now-24h", "now")}
+        />
       ) : data.needsConfirm ? (
         <AskBeforeRun onRun={data.confirmRun} />
       ) : (

@@ -22,6 +22,8 @@ export interface ExploreData {
   suggester: Suggester;
   /** Nothing arrived within a day. */
   emptyServer: boolean;
+  /** The range holds no service, but the last day does. */
+  emptyRange: boolean;
   /** The query is large and unbounded; it waits for confirmRun. */
   needsConfirm: boolean;
   confirmRun(): void;
@@ -50,6 +52,8 @@ export function useExploreData(state: ExploreState): ExploreData {
     return fetchCatalog({ start: now - DAY_MS, end: now }, { tenant, signal });
   });
   const emptyServer = nothingInRange && lastDay.data?.length === 0 && !lastDay.error;
+
+  const emptyRange = nothingInRange && (lastDay.data?.length ?? 0) > 0;
 
   const [confirmed, setConfirmed] = useState("");
   const unbounded = JSON.stringify([type, selector, from, until]);
@@ -88,6 +92,7 @@ export function useExploreData(state: ExploreState): ExploreData {
     timeline,
     suggester,
     emptyServer,
+    emptyRange,
     needsConfirm,
     confirmRun: () => setConfirmed(unbounded),
     refresh,

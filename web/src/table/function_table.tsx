@@ -1,7 +1,7 @@
 // The table of functions: the graph in words. A real table of which only the visible rows exist.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { displayName } from "../format/display_name.ts";
+import { displayName, shortName } from "../format/display_name.ts";
 import { exactValue, formatPercent, formatValue } from "../format/value.ts";
 import { type FunctionSums, type SortKey, sortedFunctions } from "../flame/functions.ts";
 import type { FlameModel } from "../flame/model.ts";
@@ -25,6 +25,17 @@ const COLUMNS: { key: SortKey; label: string; title: string }[] = [
   { key: "self", label: "Self", title: "Spent in the function itself" },
   { key: "total", label: "Total", title: "Spent in the function and what it called; recursion counts once" },
 ];
+
+/** Cut in the path, not in the name: the end is what tells functions of one package apart. */
+function FunctionName({ label }: { label: string }) {
+  const base = shortName(label);
+  return (
+    <>
+      {base.length < label.length && <bdi class="dir">{label.slice(0, label.length - base.length)}</bdi>}
+      <bdi class="base">{base}</bdi>
+    </>
+  );
+}
 
 export function FunctionTable({ model, sums, unit, filter, selected, onSelect }: Props) {
   const [sort, setSort] = useState<{ key: SortKey; descending: boolean }>({ key: "self", descending: true });
@@ -146,7 +157,7 @@ export function FunctionTable({ model, sums, unit, filter, selected, onSelect }:
                       onSelect(on ? "" : text);
                     }}
                   >
-                    <bdi>{label}</bdi>
+                    <FunctionName label={label} />
                   </button>
                 </td>
                 <td class={sums.self[name] > 0 ? "value self" : "value self zero"} data-value={sums.self[name]} title={exactValue(sums.self[name], unit)} style={share(sums.self[name])}>

@@ -64,7 +64,7 @@ function options(props: Props, width: number, latest: { current: Props }): uPlot
       {
         ...axis,
         size: 68,
-        space: 20,
+        space: 16,
         incrs: increments(unit),
         values: (_, splits) => splits.map((value) => formatValue(value, unit)),
       },

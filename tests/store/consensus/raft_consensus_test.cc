@@ -267,35 +267,56 @@ TEST_F(RaftConsensusTest, RefusesOptionsThatCannotWork) {
   }
 }
 
-// A child proposes from several threads over RocksDB and reports each acknowledgement; it is killed in the middle.
+constexpr const char* kChildPathVariable = "BRAZIER_TEST_CONSENSUS_PATH";
+constexpr const char* kChildRunVariable = "BRAZIER_TEST_CONSENSUS_RUN";
+constexpr int kChildPipe = 3;
+constexpr uint64_t kChildProposers = 8;
+
+// The child of the test below: proposes from several threads over RocksDB and reports each acknowledgement, until it is
+// killed. It is a fresh process, since RocksDB's threads do not survive a fork.
+TEST(RaftConsensusChild, DISABLED_ProposesUntilKilled) {
+  const char* path = getenv(kChildPathVariable);
+  if (path == nullptr) GTEST_SKIP() << "runs only as a child";
+  const uint64_t run = std::stoull(getenv(kChildRunVariable));
+  auto store = kv::OpenRocksKeyValueStore(path);
+  ASSERT_TRUE(store.ok()) << store.status().ToString();
+  RecordingMachine machine(**store);
+  RaftConsensus::Options options;
+  options.node.truncate_entries = 200;
+  options.node.keep_entries = 20;
+  auto consensus = RaftConsensus::Open(options, **store, machine, SystemClock());
+  ASSERT_TRUE(consensus.ok()) << consensus.status().ToString();
+  std::vector<std::thread> proposers;
+  for (uint64_t proposer = 0; proposer < kChildProposers; ++proposer) {
+    proposers.emplace_back([&, proposer] {
+      for (uint64_t i = 0;; ++i) {
+        const uint64_t number = (run * kChildProposers + proposer) * 1'000'000 + i;
+        if (!ProposeOne(**consensus, std::to_string(number), In(kLongMs)).get().ok()) _exit(1);
+        if (write(kChildPipe, &number, sizeof number) != sizeof number) _exit(1);
+      }
+    });
+  }
+  for (std::thread& proposer : proposers) proposer.join();
+}
+
+// Kills a loaded process three times over the same store.
 TEST(RaftConsensusKillTest, WhatWasAcknowledgedIsThereExactlyOnce) {
   const TemporaryFolder folder;
+  const std::string path = folder.Path();
   std::set<uint64_t> acknowledged;
   for (int run = 0; run < 3; ++run) {
     int pipe_ends[2];
     ASSERT_EQ(pipe(pipe_ends), 0);
+    const std::string run_text = std::to_string(run);
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      auto store = kv::OpenRocksKeyValueStore(folder.Path());
-      if (!store.ok()) _exit(1);
-      RecordingMachine machine(**store);
-      RaftConsensus::Options options;
-      options.node.truncate_entries = 200;
-      options.node.keep_entries = 20;
-      auto consensus = RaftConsensus::Open(options, **store, machine, SystemClock());
-      if (!consensus.ok()) _exit(1);
-      std::vector<std::thread> proposers;
-      for (uint64_t proposer = 0; proposer < 8; ++proposer) {
-        proposers.emplace_back([&, proposer] {
-          for (uint64_t i = 0;; ++i) {
-            const uint64_t number = (run * 8 + proposer) * 1'000'000 + i;
-            if (!ProposeOne(**consensus, std::to_string(number), In(kLongMs)).get().ok()) _exit(1);
-            if (write(pipe_ends[1], &number, sizeof number) != sizeof number) _exit(1);
-          }
-        });
-      }
-      for (std::thread& proposer : proposers) proposer.join();
+      if (pipe_ends[1] != kChildPipe) dup2(pipe_ends[1], kChildPipe);
+      setenv(kChildPathVariable, path.c_str(), 1);
+      setenv(kChildRunVariable, run_text.c_str(), 1);
+      execl("/proc/self/exe", "child", "--gtest_also_run_disabled_tests",
+            "--gtest_filter=RaftConsensusChild.*", nullptr);
+      _exit(1);
     }
     close(pipe_ends[1]);
     uint64_t number = 0;

@@ -215,7 +215,7 @@ class Group {
 
 TEST(RaftNodeGroupTest, FaultsNeverLoseOrReorderWhatWasAcknowledged) {
   uint64_t crashes = 0, leaders = 0, acknowledged = 0;
-  for (uint64_t seed = 1; seed <= 25; ++seed) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Group group(seed);
     group.Run(4000, true);
@@ -234,9 +234,9 @@ TEST(RaftNodeGroupTest, FaultsNeverLoseOrReorderWhatWasAcknowledged) {
     acknowledged += group.acknowledged().size();
   }
   // The faults must not have kept the group from working, nor the luck of the dice the faults away.
-  EXPECT_GT(crashes, 100u);
-  EXPECT_GT(leaders, 50u);
-  EXPECT_GT(acknowledged, 1000u);
+  EXPECT_GT(crashes, 60u);
+  EXPECT_GT(leaders, 24u);
+  EXPECT_GT(acknowledged, 500u);
 }
 
 TEST(RaftNodeGroupTest, TheSameSeedGivesTheSameRun) {

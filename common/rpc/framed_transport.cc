@@ -119,12 +119,15 @@ bool FramedTransport::readFrame() {
 
 uint32_t FramedTransport::readEnd() {
   const uint32_t bytes = frame_bytes_ + 4;
+  if (in_message_ && rBase_ != rBound_) {
+    throw TTransportException(TTransportException::CORRUPTED_DATA, "message is shorter than its frame");
+  }
   in_message_ = false;
   if (rBufSize_ > kKeptBufferBytes) {
     rBufSize_ = 0;
     rBuf_.reset();
   }
-  setReadBuffer(rBuf_.get(), 0);  // bytes after the message are dropped with its frame
+  setReadBuffer(rBuf_.get(), 0);
   return bytes;
 }
 

@@ -82,7 +82,8 @@ TEST_P(KeyValueStoreContract, KeysAreBytesInMemcmpOrder) {
     PutOne(*store_, Family::kState, key, "v" + key);
   }
   EXPECT_EQ(ScanAll(*store_, Family::kState),
-            (Contents{{zero, "v" + zero}, {zeros, "v" + zeros}, {middle, "vm"}, {high, "v" + high}}));
+            (Contents{
+                {zero, "v" + zero}, {zeros, "v" + zeros}, {middle, "vm"}, {high, "v" + high}}));
 }
 
 TEST_P(KeyValueStoreContract, ScanIsHalfOpenAndStopsWhenTold) {
@@ -143,13 +144,13 @@ TEST_P(KeyValueStoreContract, AVisitorMayWrite) {
     PutOne(*store_, Family::kState, "k" + std::to_string(1000 + i), "old");
   }
   size_t visits = 0;
-  ASSERT_TRUE(store_->Scan(Family::kState, "", "", [&](std::string_view key, std::string_view value) {
-                       EXPECT_EQ(value, "old");
-                       ++visits;
-                       WriteBatch batch;
-                       batch.Put(Family::kState, "k" + std::to_string(2599 - visits), "new");
-                       return store_->Write(batch, false).ok();
-                     }).ok());
+  const Status scanned = store_->Scan(Family::kState, "", "", [&](auto, std::string_view value) {
+    EXPECT_EQ(value, "old");
+    WriteBatch batch;
+    batch.Put(Family::kState, "k" + std::to_string(1599 - visits++), "new");
+    return store_->Write(batch, false).ok();
+  });
+  ASSERT_TRUE(scanned.ok());
   EXPECT_EQ(visits, 600u);
 }
 
@@ -234,7 +235,7 @@ TEST(RocksKeyValueStoreTest, RefusesASecondOpenAndNamesThePath) {
 constexpr const char* kChildPathVariable = "BRAZIER_TEST_KV_PATH";
 constexpr int kChildPipe = 3;
 
-// The child of the test below: writes with sync and reports each write, until it is killed. It is a fresh process, since
+// The child of the test below: writes with sync and reports each write, until it is killed. A fresh process, since
 // RocksDB's threads do not survive a fork.
 TEST(RocksKeyValueStoreChild, DISABLED_WritesUntilKilled) {
   const char* path = getenv(kChildPathVariable);

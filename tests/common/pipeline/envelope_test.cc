@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/pipeline/append_receipt.h"
 #include "tests/common/codec/hostile_bytes.h"
 
 namespace brazier::pipeline {
@@ -24,6 +25,16 @@ TEST(Envelope, RoundTrips) {
   e = DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = Kind::kError, .id = 3, .status = status})));
   ASSERT_TRUE(e.ok());
   EXPECT_EQ(e->status, status);
+}
+
+// docs/format/zeromq-append.md shows these bytes.
+TEST(Envelope, GoldenBytes) {
+  EXPECT_EQ(
+      EncodeEnvelope(
+          {.kind = Kind::kAppend, .id = 1, .deadline_ms = 500, .request_id = "r", .shard = 3}),
+      "\x86\xa1v\x01\xa1k\x03\xa2id\x01\xa1"
+      "d\xcd\x01\xf4\xa1r\xa1r\xa5shard\x03");
+  EXPECT_EQ(EncodeAppendReceipt({.segment = {Hash128{7, 8}}}), std::string("\x93\x07\x08\x00", 4));
 }
 
 TEST(Envelope, EveryCodeHasItsName) {

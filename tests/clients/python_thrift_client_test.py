@@ -29,6 +29,8 @@ import brazier_push  # noqa: E402
 CPU_TYPE = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 # Malformed on purpose: accepted or rejected with a reason, nothing else is promised.
 MALFORMED = {"invalid_utf8.pb.gz", "no_addr_no_line.pb.gz"}
+# A push refuses sample types with '-' in their names, as this one's "alloc-samples"; only /ingest rewrites them.
+REFUSED = {"dotnet-pprof-3.pb.gz"}
 OPTIONS = None
 GENERATED = None
 
@@ -207,6 +209,9 @@ class PythonThriftClient(unittest.TestCase):
                 receipt = self.client.push(file.read(), new_service(), labels={"file": name},
                                            profile_name="memory" if "heap" in name else "process_cpu")
                 self.assertEqual(receipt.accepted + len(receipt.rejections), 1)
+                if name in REFUSED:
+                    self.assertEqual([r.reason for r in receipt.rejections], ["malformed_profile"])
+                    continue
                 for rejection in receipt.rejections:
                     self.assertNotEqual(rejection.reason, "")
                     # Recorded years ago: refused by age where the server has such a limit, never as malformed.

@@ -1,0 +1,370 @@
+#include "server/http/querier_routes.h"
+
+#include "common/codec/compression.h"
+#include "querier.pb.h"
+#include "server/http/connect.h"
+#include "tests/server/http/fake_services.h"
+#include "tests/server/http/test_client.h"
+
+namespace brazier::http {
+namespace {
+
+constexpr const char* kJson = "Content-Type: application/json\r\n";
+constexpr const char* kProto = "Content-Type: application/proto\r\n";
+constexpr const char* kCpu = "process_cpu:cpu:nanoseconds:cpu:nanoseconds";
+
+class QuerierRoutes : public testing::Test {
+ protected:
+  explicit QuerierRoutes(ReadOptions options = {})
+      : server_([&](Router* router) {
+          AddQuerierRoutes(options, frontend_, SystemClock(), router);
+        }) {}
+
+  TestClient::Response Json(const std::string& method, const std::string& body, const std::string& headers = "") {
+    return server_.Call("POST", "/querier.v1.QuerierService/" + method, kJson + headers, body);
+  }
+  TestClient::Response Proto(const std::string& method, const google::protobuf::Message& message) {
+    return server_.Call("POST", "/querier.v1.QuerierService/" + method, kProto, message.SerializeAsString());
+  }
+  const contract::QueryRequest& last() { return frontend_.requests.back(); }
+
+  FakeQueryFrontend frontend_;
+  TestServer server_;
+};
+
+class TenantQuerierRoutes : public QuerierRoutes {
+ protected:
+  TenantQuerierRoutes() : QuerierRoutes(ReadOptions{.multitenancy = true}) {}
+};
+
+Labels MakeLabels(std::vector<Label> labels) { return Labels(std::move(labels)); }
+
+FlameTree SampleTree(int64_t scale = 10'000'000) {
+  FlameTreeBuilder builder;
+  const uint32_t main = builder.Child(0, builder.NameId("main"));
+  const uint32_t foo = builder.Child(main, builder.NameId("foo"));
+  builder.AddSelf(foo, 26 * scale);
+  builder.AddSelf(builder.Child(foo, builder.NameId("bar")), 95 * scale);
+  builder.AddSelf(builder.Child(main, builder.NameId("baz")), 13 * scale);
+  return builder.Finish();
+}
+
+TEST_F(QuerierRoutes, ProfileTypes) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.strings = {"memory:inuse_space:bytes::", "memory:alloc_space:bytes:space:bytes"};
+    return report;
+  };
+  const auto response = Json("ProfileTypes", R"({"start":"1000","end":2000})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body,
+            R"({"profileTypes":[{"ID":"memory:alloc_space:bytes:space:bytes","name":"memory","sampleType":"alloc_space","sampleUnit":"bytes","periodType":"space","periodUnit":"bytes"},{"ID":"memory:inuse_space:bytes::","name":"memory","sampleType":"inuse_space","sampleUnit":"bytes"}]})");
+  EXPECT_EQ(last().start_ns, 1000 * kNsPerMs);
+  EXPECT_EQ(last().end_ns, 2000 * kNsPerMs);
+  EXPECT_EQ(last().reports.at(0).kind, ReportKind::kProfileTypes);
+  EXPECT_TRUE(response.headers.Get("X-Query-Stats").starts_with("blocks=3,bytes=4096,ms="));
+  Json("ProfileTypes", "");
+  EXPECT_EQ(last().end_ns - last().start_ns, 3600 * kNsPerSecond);
+}
+
+TEST_F(QuerierRoutes, LabelNamesHideWhatOldClientsCannotTake) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.strings = {"__name__", "k8s.pod.name", "pod", "9x"};
+    return report;
+  };
+  const std::string body = R"({"start":1,"end":2,"matchers":["{a=\"b\"}","{c=\"d\"}"]})";
+  EXPECT_EQ(Json("LabelNames", body).body, R"({"names":["__name__","pod"]})");
+  EXPECT_EQ(last().selectors, (std::vector<std::string>{R"({a="b"})", R"({c="d"})"}));
+  EXPECT_EQ(Json("LabelNames", body, "Accept: application/json; allow-utf8-labelnames=true\r\n").body,
+            R"({"names":["9x","__name__","k8s.pod.name","pod"]})");
+  EXPECT_EQ(Json("LabelNames", body, "Accept: */*;q=0.5;allow-utf8-labelnames=false\r\n").body,
+            R"({"names":["__name__","pod"]})");
+  const auto bad = Json("LabelNames", body, "Accept: application/json; broken\r\n");
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_TRUE(bad.body.starts_with("Invalid header format: ")) << bad.body;
+  EXPECT_TRUE(bad.headers.Get("Content-Type").starts_with("text/plain"));
+}
+
+TEST_F(QuerierRoutes, LabelValues) {
+  EXPECT_EQ(Json("LabelValues", R"({"start":1,"end":2})").body,
+            R"({"code":"invalid_argument","message":"name is required"})");
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.strings = {"p1", "p0"};
+    return report;
+  };
+  EXPECT_EQ(Json("LabelValues", R"({"name":"pod","start":1,"end":2})").body, R"({"names":["p0","p1"]})");
+  EXPECT_EQ(last().reports.at(0).label_name, "pod");
+  frontend_.answer = nullptr;
+  EXPECT_EQ(Json("LabelValues", R"({"name":"pod","start":1,"end":2})").body, "{}");
+}
+
+TEST_F(QuerierRoutes, Series) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.series = {MakeLabels({{"service_name", "svc-b"}, {"k8s.pod", "x"}}), MakeLabels({{"k8s.pod", "y"}}),
+                     MakeLabels({{"service_name", "svc-a"}}), Labels()};
+    return report;
+  };
+  EXPECT_EQ(Json("Series", R"({"start":1,"end":2,"label_names":["service_name"]})").body,
+            R"({"labelsSet":[{"labels":[{"name":"service_name","value":"svc-a"}]},{"labels":[{"name":"service_name","value":"svc-b"}]}]})");
+  EXPECT_EQ(last().reports.at(0).label_names, (std::vector<std::string>{"service_name"}));
+}
+
+TEST_F(QuerierRoutes, SelectMergeStacktracesJson) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.flame_tree = SampleTree();
+    return report;
+  };
+  // Snake case, numbers as strings, an unknown field and an unknown enum name.
+  const auto response = Json(
+      "SelectMergeStacktraces",
+      R"({"start":"1","end":2,"profile_typeID":")" + std::string(kCpu) +
+          R"(","label_selector":"{a=\"b\"}","nope":[1],"format":"X","stackTraceSelector":{"callSite":[{"name":"main"},{"name":"foo"}]}})");
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(response.body,
+            R"({"flamegraph":{"names":["total","main","foo","bar","baz"],"levels":[{"values":["0","1340000000","0","0"]},{"values":["0","1340000000","0","1"]},{"values":["0","130000000","130000000","4","0","1210000000","260000000","2"]},{"values":["390000000","950000000","950000000","3"]}],"total":"1340000000","maxSelf":"950000000"}})");
+  EXPECT_EQ(last().profile_type, kCpu);
+  EXPECT_EQ(last().selectors, (std::vector<std::string>{R"({a="b"})"}));
+  EXPECT_EQ(last().call_site, (std::vector<std::string>{"main", "foo"}));
+  EXPECT_EQ(last().reports.at(0).kind, ReportKind::kFlameGraph);
+  frontend_.answer = nullptr;
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"start":1,"end":2})").body,
+            R"({"flamegraph":{"names":["total"],"levels":[{"values":["0","0","0","0"]}]}})");
+}
+
+TEST_F(QuerierRoutes, JsonAndProtoSayTheSame) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    FlameTreeBuilder builder;
+    builder.AddSelf(builder.Child(0, builder.NameId("r")), 0);
+    report.flame_tree = SampleTree();
+    report.time_series[MakeLabels({{"pod", "p"}, {"empty", ""}})] = {{15 * kNsPerSecond, {2.5, 2}},
+                                                               {30 * kNsPerSecond, {9e7, 3}}};
+    return report;
+  };
+  querier::v1::SelectMergeStacktracesRequest request;
+  request.set_start(1);
+  request.set_end(2);
+  querier::v1::SelectMergeStacktracesResponse from_proto, from_json;
+  const auto check = [&](auto* a, auto* b, const std::string& method, const auto& message) {
+    ASSERT_TRUE(a->ParseFromString(Proto(method, message).body));
+    ASSERT_TRUE(ParseMessage(ConnectCodec::kJson, Json(method, EncodeMessage(ConnectCodec::kJson, message)).body, b).ok());
+    EXPECT_EQ(a->DebugString(), b->DebugString());
+  };
+  check(&from_proto, &from_json, "SelectMergeStacktraces", request);
+  EXPECT_EQ(from_proto.flamegraph().levels(3).values(0), 390000000);
+  EXPECT_EQ(from_proto.flamegraph().max_self(), 950000000);
+  request.set_format(querier::v1::PROFILE_FORMAT_TREE);
+  check(&from_proto, &from_json, "SelectMergeStacktraces", request);
+  EXPECT_GT(from_proto.tree().size(), 30u);
+  querier::v1::DiffRequest diff;
+  *diff.mutable_left() = request;
+  *diff.mutable_right() = request;
+  querier::v1::DiffResponse diff_proto, diff_json;
+  check(&diff_proto, &diff_json, "Diff", diff);
+  EXPECT_EQ(diff_proto.flamegraph().leftticks(), 1340000000);
+  querier::v1::SelectSeriesRequest series;
+  series.set_step(15);
+  querier::v1::SelectSeriesResponse series_proto, series_json;
+  check(&series_proto, &series_json, "SelectSeries", series);
+  EXPECT_EQ(series_proto.series(0).points(1).timestamp(), 30'000);
+  EXPECT_EQ(series_proto.series(0).points(1).value(), 9e7);
+}
+
+TEST_F(QuerierRoutes, SelectMergeStacktracesTree) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.flame_tree = SampleTree();
+    return report;
+  };
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"start":1,"end":2,"format":"PROFILE_FORMAT_TREE"})").body,
+            R"({"tree":"AAABBG1haW4AAgNmb2+Akv17AQNiYXKAs//EAwADYmF6gMn+PQA="})");
+  EXPECT_EQ(Json("SelectMergeSpanProfile", R"({"start":1,"end":2,"format":2})").body,
+            R"({"tree":"AAABBG1haW4AAgNmb2+Akv17AQNiYXKAs//EAwADYmF6gMn+PQA="})");
+  frontend_.answer = nullptr;
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"start":1,"end":2,"format":2})").body, "{}");
+}
+
+TEST_F(QuerierRoutes, NodeLimits) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    FlameTreeBuilder builder;
+    for (int i = 0; i < 10'000; ++i) {
+      builder.AddSelf(builder.Child(0, builder.NameId("f" + std::to_string(i))), i + 1);
+    }
+    report.flame_tree = builder.Finish();
+    return report;
+  };
+  const auto nodes = [&](const std::string& limit) {
+    querier::v1::SelectMergeStacktracesResponse response;
+    const auto http = Json("SelectMergeStacktraces", R"({"start":1,"end":2)" + limit + "}");
+    EXPECT_TRUE(ParseMessage(ConnectCodec::kJson, http.body, &response).ok()) << http.body.substr(0, 200);
+    return response.flamegraph().levels(1).values_size() / 4;
+  };
+  EXPECT_EQ(nodes(""), 8193);  // and "other"
+  EXPECT_EQ(nodes(R"(,"maxNodes":0)"), 8193);
+  EXPECT_EQ(nodes(R"(,"maxNodes":"10")"), 11);
+  EXPECT_EQ(nodes(R"(,"max_nodes":1048576)"), 10'000);
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"maxNodes":2000000})").body,
+            R"({"code":"invalid_argument","message":"max flamegraph nodes limit 2000000 is greater than allowed 1048576"})");
+  EXPECT_EQ(Json("Diff", R"({"left":{"maxNodes":-1},"right":{"maxNodes":-3}})").body,
+            R"json({"code":"invalid_argument","message":"max flamegraph nodes limit must be set (max allowed 1048576)"})json");
+}
+
+TEST_F(QuerierRoutes, WhatCannotBeHonouredIsRefusedByName) {
+  const auto check = [&](const std::string& method, const std::string& body, const std::string& field) {
+    const auto response = Json(method, body);
+    EXPECT_EQ(response.status, 501) << body;
+    EXPECT_NE(response.body.find(field), std::string::npos) << response.body;
+  };
+  check("SelectMergeStacktraces", R"({"spanSelector":["aa"]})", "spanSelector");
+  check("SelectMergeStacktraces", R"({"traceIdSelector":["aa"]})", "traceIdSelector");
+  check("SelectMergeStacktraces", R"({"profileIdSelector":["aa"]})", "profileIdSelector");
+  check("SelectMergeStacktraces", R"({"stackTraceSelector":{"goPgo":{}}})", "goPgo");
+  check("SelectMergeStacktraces", R"({"async":{}})", "async");
+  check("SelectMergeStacktraces", R"({"format":"PROFILE_FORMAT_DOT"})", "DOT");
+  check("SelectMergeSpanProfile", R"({"spanSelector":["aa"]})", "spanSelector");
+  check("SelectMergeProfile", R"({"traceIdSelector":["aa"]})", "traceIdSelector");
+  check("Diff", R"({"left":{},"right":{"spanSelector":["aa"]}})", "spanSelector");
+  check("SelectSeries", R"({"step":1,"exemplarType":"EXEMPLAR_TYPE_SPAN"})", "span");
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"spanSelector":["a"],"traceIdSelector":["b"]})").status, 400);
+  EXPECT_TRUE(frontend_.requests.empty());
+}
+
+Report PprofReport() {
+  Report report;
+  SymbolTable& symbols = report.stack_profile.symbols;
+  Function function;
+  function.name = symbols.strings.Add("main");
+  symbols.functions.push_back(function);
+  symbols.lines.push_back({0, 3});
+  Location location;
+  location.line_count = 1;
+  symbols.locations.push_back(location);
+  symbols.stacks.push_back({0, 0});
+  report.stack_profile.stacks = {1};
+  report.stack_profile.values = {42};
+  return report;
+}
+
+TEST_F(QuerierRoutes, Pprof) {
+  querier::v1::SelectMergeProfileRequest request;
+  request.set_profile_typeid(kCpu);
+  request.set_end(1'795'208'854'259);
+  EXPECT_EQ(Proto("SelectMergeProfile", request).body, "");
+  EXPECT_EQ(Json("SelectMergeProfile", "{}").body, "{}");
+  frontend_.answer = [](const contract::QueryRequest&) { return PprofReport(); };
+  google::v1::Profile profile;
+  ASSERT_TRUE(profile.ParseFromString(Proto("SelectMergeProfile", request).body));
+  ASSERT_EQ(profile.sample_size(), 1);
+  EXPECT_EQ(profile.sample(0).value(0), 42);
+  EXPECT_EQ(profile.time_nanos(), 1'795'208'854'259'000'000);
+  EXPECT_EQ(profile.string_table(static_cast<int>(profile.function(0).name())), "main");
+  const auto json = Json("SelectMergeProfile", R"({"profileTypeID":")" + std::string(kCpu) + R"(","end":1795208854259})");
+  EXPECT_NE(json.body.find(R"("timeNanos":"1795208854259000000")"), std::string::npos) << json.body;
+  EXPECT_NE(json.body.find(R"("sample":[{"locationId":["1"],"value":["42"]}])"), std::string::npos) << json.body;
+
+  querier::v1::SelectMergeStacktracesRequest whole;
+  whole.set_profile_typeid(kCpu);
+  whole.set_format(querier::v1::PROFILE_FORMAT_PPROF);
+  querier::v1::SelectMergeStacktracesResponse response;
+  ASSERT_TRUE(response.ParseFromString(Proto("SelectMergeStacktraces", whole).body));
+  EXPECT_EQ(response.pprof().profile().sample(0).value(0), 42);
+  EXPECT_TRUE(Json("SelectMergeStacktraces", R"({"format":4,"profileTypeID":")" + std::string(kCpu) + "\"}")
+                  .body.starts_with(R"({"pprof":{"profile":{"sampleType":[)"));
+}
+
+TEST_F(QuerierRoutes, SelectSeries) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.time_series[MakeLabels({{"pod", "p0"}})] = {{15 * kNsPerSecond, {10, 4}}};
+    report.time_series[MakeLabels({{"pod", "p1"}})] = {{30 * kNsPerSecond, {9e7, 3}}, {15 * kNsPerSecond, {1, 1}}};
+    report.time_series[Labels()] = {{15 * kNsPerSecond, {10, 1}}};
+    return report;
+  };
+  EXPECT_EQ(Json("SelectSeries", R"({"start":1,"end":2,"step":15,"groupBy":["pod"],"labelSelector":"{}"})").body,
+            R"({"series":[{"labels":[{"name":"pod","value":"p1"}],"points":[{"value":1,"timestamp":"15000"},{"value":90000000,"timestamp":"30000"}]},{"points":[{"value":10,"timestamp":"15000"}]},{"labels":[{"name":"pod","value":"p0"}],"points":[{"value":10,"timestamp":"15000"}]}]})");
+  EXPECT_EQ(last().reports.at(0).step_ns, 15 * kNsPerSecond);
+  EXPECT_EQ(last().reports.at(0).group_by, (std::vector<std::string>{"pod"}));
+  EXPECT_EQ(Json("SelectSeries", R"({"step":0.5,"limit":"1","aggregation":"TIME_SERIES_AGGREGATION_TYPE_AVERAGE"})").body,
+            R"({"series":[{"labels":[{"name":"pod","value":"p1"}],"points":[{"value":1,"timestamp":"15000"},{"value":30000000,"timestamp":"30000"}]}]})");
+  EXPECT_EQ(last().reports.at(0).step_ns, kNsPerSecond / 2);
+  for (const char* body : {"{}", R"({"step":0.0009})", R"({"step":"NaN"})", R"({"step":-1})"}) {
+    EXPECT_EQ(Json("SelectSeries", body).body, R"({"code":"invalid_argument","message":"step must be \u003e= 1ms"})");
+  }
+  EXPECT_EQ(Json("SelectSeries", R"({"step":1e300})").status, 200);
+  frontend_.answer = nullptr;
+  EXPECT_EQ(Json("SelectSeries", R"({"step":1})").body, "{}");
+}
+
+TEST_F(QuerierRoutes, Diff) {
+  frontend_.answer = [](const contract::QueryRequest& request) {
+    Report report;
+    if (request.selectors[0] == "left") report.flame_tree = SampleTree(1);
+    return report;
+  };
+  EXPECT_EQ(Json("Diff", R"({"left":{"labelSelector":"left"},"right":{"labelSelector":"right"}})").body.substr(0, 131),
+            R"({"flamegraph":{"names":["total","main","foo","bar","baz"],"levels":[{"values":["0","134","0","0","0","0","0"]},{"values":["0","134")");
+  EXPECT_EQ(frontend_.requests.size(), 2u);
+}
+
+TEST_F(QuerierRoutes, FailuresKeepTheirCode) {
+  frontend_.failure = InvalidArgument("missing time range in the query");
+  const auto missing = Json("LabelNames", "{}");
+  EXPECT_EQ(missing.status, 400);
+  EXPECT_EQ(missing.body, R"({"code":"invalid_argument","message":"missing time range in the query"})");
+  frontend_.failure = Unavailable("no backend");
+  EXPECT_EQ(Json("Diff", "{}").status, 503);
+  frontend_.failure = Corruption("bad block");
+  EXPECT_EQ(Json("Series", "{}").body, R"({"code":"data_loss","message":"bad block"})");
+}
+
+TEST_F(QuerierRoutes, HostileJson) {
+  for (const char open : {'[', '{'}) {
+    std::string deep = R"({"x":)";
+    for (int i = 0; i < 100'000; ++i) deep += open == '[' ? "[" : R"({"a":)";
+    EXPECT_EQ(Json("LabelNames", deep).status, 400);
+  }
+  EXPECT_EQ(Json("LabelNames", "{\"start\":\"\xff\"}").status, 400);
+  EXPECT_EQ(Json("LabelNames", R"({"start":1e400})").status, 400);
+  EXPECT_EQ(Json("LabelNames", R"({"start":9223372036854775807,"end":"-9223372036854775808"})").status, 200);
+  EXPECT_EQ(last().start_ns, INT64_MAX);
+  EXPECT_EQ(last().end_ns, INT64_MIN);
+  EXPECT_EQ(Json("LabelNames", std::string((1 << 20) + 1, ' ')).status, 413);
+}
+
+TEST_F(QuerierRoutes, StatsAndAnalyze) {
+  EXPECT_EQ(Json("GetProfileStats", "").body, "{}");
+  EXPECT_EQ(frontend_.stats_tenant, "anonymous");
+  frontend_.stats = {.data_ingested = true, .oldest_ns = 5 * kNsPerMs, .newest_ns = 7 * kNsPerMs};
+  EXPECT_EQ(Json("GetProfileStats", "{}").body,
+            R"({"dataIngested":true,"oldestProfileTime":"5","newestProfileTime":"7"})");
+  EXPECT_EQ(Json("AnalyzeQuery", R"({"query":"{}"})").body, "{}");
+  EXPECT_EQ(Json("NoSuchMethod", "{}").status, 404);
+}
+
+TEST_F(QuerierRoutes, AnswersAreCompressedWhenTheClientAcceptsIt) {
+  const auto response = Json("AnalyzeQuery", "{}", "Accept-Encoding: deflate, gzip;q=1.0\r\n");
+  EXPECT_EQ(response.headers.Get("Content-Encoding"), "gzip");
+  EXPECT_EQ(response.headers.Get("Accept-Encoding"), "gzip");
+  std::string body;
+  ASSERT_TRUE(codec::Gunzip(AsBytes(response.body), 1000, &body).ok());
+  EXPECT_EQ(body, "{}");
+  EXPECT_FALSE(Json("AnalyzeQuery", "{}", "Accept-Encoding: gzip;q=0\r\n").headers.Has("Content-Encoding"));
+}
+
+TEST_F(TenantQuerierRoutes, SeveralTenants) {
+  EXPECT_EQ(Json("LabelNames", "{}").status, 401);
+  EXPECT_EQ(Json("LabelNames", "{}", "X-Scope-OrgID: b|a|b\r\n").status, 200);
+  EXPECT_EQ(last().tenants, (std::vector<std::string>{"a", "b"}));
+  const auto stats = Json("GetProfileStats", "{}", "X-Scope-OrgID: b|a\r\n");
+  EXPECT_EQ(stats.status, 400);
+  EXPECT_EQ(stats.body, R"({"code":"invalid_argument","message":"expected 1 tenant, got 2"})");
+  EXPECT_EQ(Json("LabelNames", "{}", "X-Scope-OrgID: a||b\r\n").status, 401);
+}
+
+}  // namespace
+}  // namespace brazier::http

@@ -1,0 +1,166 @@
+#include "server/metastore/metastore.h"
+
+#include <memory>
+
+#include "server/metastore/add_blocks_packing.h"
+
+namespace brazier::metastore {
+namespace {
+
+// The commands of one request: the request is answered when the last of them is, with the first error if there was one.
+// Any of its blocks may then be registered; asking again is safe. Thread-safe.
+class CommandsInFlight {
+ public:
+  using Done = std::function<void(Result<std::vector<index::AddedBlock>>)>;
+
+  CommandsInFlight(size_t commands, Done done)
+      : waiting_(commands), answers_(commands), done_(std::move(done)) {}
+
+  void Answer(size_t command, Result<std::string> answer) {
+    Result<std::vector<index::AddedBlock>> decoded =
+        answer.ok() ? index::DecodeAddBlocksAnswer(*answer) : answer.status();
+    {
+      std::lock_guard lock(mu_);
+      if (decoded.ok()) {
+        answers_[command] = std::move(decoded).value();
+      } else if (error_.ok()) {
+        error_ = decoded.status();
+      }
+      if (--waiting_ > 0) return;
+    }
+    // The last one: nobody else touches the members any more.
+    if (!error_.ok()) return done_(error_);
+    std::vector<index::AddedBlock> all = std::move(answers_.front());
+    for (size_t i = 1; i < answers_.size(); ++i) {
+      std::move(answers_[i].begin(), answers_[i].end(), std::back_inserter(all));
+    }
+    done_(std::move(all));
+  }
+
+ private:
+  std::mutex mu_;
+  size_t waiting_;                                      // guarded by mu_
+  std::vector<std::vector<index::AddedBlock>> answers_;  // guarded by mu_ while waiting_ > 0
+  Status error_;                                        // likewise
+  const Done done_;
+};
+
+}  // namespace
+
+Metastore::Metastore(const Options& options, consensus::Consensus& consensus,
+                     const kv::KeyValueStore& store, const Clock& clock, MetricsRegistry& registry)
+    : options_(options),
+      consensus_(consensus),
+      store_(store),
+      clock_(clock),
+      metrics_(registry),
+      members_(static_cast<uint64_t>(clock.NowNs() / kNsPerMs)) {}
+
+void Metastore::AddBlocks(const contract::RequestContext& context,
+                          contract::AddBlocksRequest request,
+                          std::function<void(Result<contract::AddBlocksResponse>)> done) {
+  const int64_t start_ns = clock_.MonotonicNs();
+  auto commands = PackAddBlocks(request.blocks, clock_.NowNs(), options_.dedup,
+                                consensus::Consensus::kCommandBytesMax);
+  if (!commands.ok()) return Finish(start_ns, commands.status(), done);
+  if (commands->empty()) return Finish(start_ns, std::vector<index::AddedBlock>{}, done);
+  const size_t block_count = request.blocks.size();
+  const auto in_flight = std::make_shared<CommandsInFlight>(
+      commands->size(), [this, start_ns, block_count, done = std::move(done)](
+                            Result<std::vector<index::AddedBlock>> added) {
+        if (added.ok() && added->size() != block_count) {
+          added = Internal("the index answered for " + std::to_string(added->size()) + " of " +
+                           std::to_string(block_count) + " blocks");
+        }
+        Finish(start_ns, std::move(added), done);
+      });
+  for (size_t i = 0; i < commands->size(); ++i) {
+    consensus_.Propose(std::move((*commands)[i]), context.deadline_ns,
+                       [in_flight, i](Result<std::string> answer) {
+                         in_flight->Answer(i, std::move(answer));
+                       });
+  }
+}
+
+void Metastore::Finish(int64_t start_ns, Result<std::vector<index::AddedBlock>> added,
+                       const Done& done) {
+  metrics_.add_blocks.Observe(added.status(), clock_.MonotonicNs() - start_ns);
+  if (!added.ok()) return done(added.status().Annotate("registering blocks"));
+  contract::AddBlocksResponse response;
+  response.blocks.reserve(added->size());
+  for (index::AddedBlock& block : *added) {
+    if (block.already_known) {
+      metrics_.blocks_repeated_total.Add();
+    } else {
+      metrics_.blocks_added_total.Add();
+      for (const auto& hidden : block.hidden_profiles) metrics_.profiles_hidden_total.Add(hidden.size());
+    }
+    response.blocks.push_back({block.already_known, std::move(block.hidden_profiles)});
+  }
+  done(std::move(response));
+}
+
+Result<std::vector<BlockMeta>> Metastore::FindBlocks(const contract::RequestContext& context,
+                                                     const contract::FindBlocksRequest& request) {
+  const int64_t start_ns = clock_.MonotonicNs();
+  auto found = [&]() -> Result<std::vector<BlockMeta>> {
+    RETURN_IF_ERROR(consensus_.ReadBarrier(context.deadline_ns));
+    return index::FindBlocks(*store_.Snapshot(),
+                             {.tenants = request.tenants,
+                              .start_ns = request.start_ns,
+                              .end_ns = request.end_ns,
+                              .service = request.service,
+                              .profile_type = request.profile_type},
+                             options_.query);
+  }();
+  metrics_.find_blocks.Observe(found.status(), clock_.MonotonicNs() - start_ns);
+  if (!found.ok()) return found.status().Annotate("finding blocks");
+  return found;
+}
+
+Result<contract::TenantStats> Metastore::GetTenantStats(const contract::RequestContext& context,
+                                                        const std::string& tenant) {
+  const int64_t start_ns = clock_.MonotonicNs();
+  auto summary = [&]() -> Result<index::TenantSummary> {
+    RETURN_IF_ERROR(consensus_.ReadBarrier(context.deadline_ns));
+    return index::ReadTenantSummary(*store_.Snapshot(), tenant);
+  }();
+  metrics_.get_tenant_stats.Observe(summary.status(), clock_.MonotonicNs() - start_ns);
+  if (!summary.ok()) return summary.status().Annotate("reading a tenant's statistics");
+  return contract::TenantStats{.data_ingested = summary->data_ingested,
+                               .oldest_ns = summary->oldest_ns,
+                               .newest_ns = summary->newest_ns,
+                               .blocks = summary->blocks,
+                               .bytes = summary->bytes};
+}
+
+Status Metastore::CheckLeader() const {
+  const consensus::ConsensusStatus status = consensus_.GetStatus();
+  if (status.is_leader || status.leader_id == 0) return Status();
+  return Unavailable("this metastore node does not lead; node " + std::to_string(status.leader_id) +
+                     " does")
+      .WithReason("not_leader");
+}
+
+Status Metastore::Heartbeat(const contract::RequestContext& context, const Member& member) {
+  RETURN_IF_ERROR(CheckLeader());
+  std::lock_guard lock(mu_);
+  const Status status = members_.Heartbeat(member, clock_.MonotonicNs());
+  metrics_.members_count.Set(static_cast<int64_t>(members_.list().members.size()));
+  return status;
+}
+
+Result<MemberList> Metastore::Members(const contract::RequestContext& context) {
+  RETURN_IF_ERROR(CheckLeader());
+  std::lock_guard lock(mu_);
+  members_.Expire(clock_.MonotonicNs());
+  metrics_.members_count.Set(static_cast<int64_t>(members_.list().members.size()));
+  return members_.list();
+}
+
+Status Metastore::Ready() {
+  if (consensus_.CanCommit()) return Status();
+  return Unavailable("the metastore cannot commit now: no leader, a stalled disk, or it is stopping");
+}
+
+}  // namespace brazier::metastore

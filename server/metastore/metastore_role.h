@@ -1,0 +1,52 @@
+// MetastoreRole: everything of the metastore in one folder of one process, opened and closed in order: the key-value
+// store, the index, the consensus group (of one), and the Metastore over them, which it answers as.
+//
+// Owned by app/wiring, which holds the folder's lock. Borrows clock, registry and random, which outlive it. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/contract/metastore.h"
+#include "common/observe/metrics.h"
+
+namespace brazier::metastore {
+
+struct MetastoreOptions {
+  std::string folder;                                        // created when missing
+  int64_t dedup_window_ns = int64_t{10} * 60 * kNsPerSecond;  // at most 7 days
+  uint64_t dedup_bytes_max = 64u << 20;                      // at most 1 GiB; 16 bytes each profile
+};
+
+class MetastoreRole final : public contract::Metastore {
+ public:
+  using Options = MetastoreOptions;
+
+  // Returns when the log is read and its thread runs; Ready() tells when it can commit.
+  static Result<std::unique_ptr<MetastoreRole>> Open(const Options& options, const Clock& clock,
+                                                     MetricsRegistry& registry,
+                                                     Random& random = SystemRandom());
+  // Fails what waits and stops the consensus thread. No call may be running or follow.
+  ~MetastoreRole() override;
+  MetastoreRole(const MetastoreRole&) = delete;
+  MetastoreRole& operator=(const MetastoreRole&) = delete;
+
+  void AddBlocks(const contract::RequestContext& context, contract::AddBlocksRequest request,
+                 std::function<void(Result<contract::AddBlocksResponse>)> done) override;
+  Result<std::vector<BlockMeta>> FindBlocks(const contract::RequestContext& context,
+                                            const contract::FindBlocksRequest& request) override;
+  Result<contract::TenantStats> GetTenantStats(const contract::RequestContext& context,
+                                               const std::string& tenant) override;
+  Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
+  Result<MemberList> Members(const contract::RequestContext& context) override;
+  Status Ready() override;
+
+ private:
+  struct Parts;
+  explicit MetastoreRole(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace brazier::metastore

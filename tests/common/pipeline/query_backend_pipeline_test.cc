@@ -44,16 +44,16 @@ struct Fixture {
 TEST(ExecutePipeline, PlansAndResultsTravel) {
   const QueryPlan plan = RandomValues(5).Plan();
   const QueryResult result = RandomValues(6).Answer();
-  std::string seen;
+  testing::Awaited<std::string> seen;  // its lock is what orders the two threads for sanitizers
   Fixture f(
       [&](const contract::RequestContext& context, const QueryPlan& p) -> Result<QueryResult> {
-        seen = context.request_id + codec::EncodeQueryPlan(p);
+        seen.Set(context.request_id + codec::EncodeQueryPlan(p));
         return result;
       });
   Result<QueryResult> answer = f.client->Execute(ContextFor(5000), plan);
   ASSERT_TRUE(answer.ok()) << answer.status().ToString();
   EXPECT_EQ(codec::EncodeQueryResult(*answer), codec::EncodeQueryResult(result));
-  EXPECT_EQ(seen, "request-1" + codec::EncodeQueryPlan(plan));
+  EXPECT_EQ(seen.Wait().value_or(""), "request-1" + codec::EncodeQueryPlan(plan));
 
   auto writer = SegmentWriterClient::Open(f.client_loop, {f.server.address(), {}}, f.metrics);
   ASSERT_TRUE(writer.ok());

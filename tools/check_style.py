@@ -46,12 +46,13 @@ CONFINED = [
     (re.compile(r"^(thrift/|idl/)"), ["common/rpc", "*_handler"]),
     (re.compile(r"^(zmq\.h|zmq\.hpp)$"), ["common/pipeline", "*_endpoint"]),
     (re.compile(r"^boost/(beast|asio)"), ["server/http"]),
+    (re.compile(r"^\w+\.pb\.h$"), ["server/http"]),
     (re.compile(r"^rocksdb/"), ["store/kv", "store/consensus"]),
     (re.compile(r"^spdlog/"), ["common/observe"]),
     (re.compile(r"^(yaml-cpp|CLI)/"), ["common/config", "app"]),
 ]
 # Slow to compile or leaking a transport: never in a header of ours.
-HEAVY = re.compile(r"^(boost/beast|boost/asio|thrift/|rocksdb/|nlohmann/|msgpack|re2/|spdlog/|google/protobuf/|yaml-cpp/)")
+HEAVY = re.compile(r"^(boost/beast|boost/asio|thrift/|rocksdb/|nlohmann/|msgpack|re2/|spdlog/|google/protobuf/|yaml-cpp/|\w+\.pb\.h$)")
 
 BANNED_NAMES = re.compile(r"(^|_)(util|utils|helper|helpers|misc)(_|\.|$)")
 MACHINE_PATH = re.compile(r"(?<![\w.:/$}-])/(work|root|home/\w+|tmp)/\w")
@@ -99,7 +100,8 @@ def check_include(path, quoted, target):
         if path.endswith(".h") and HEAVY.match(target) and not suffix and not path.startswith("common/rpc/"):
             return "headers", f"heavy header {target} in a header: include it in the .cc"
     if target.split("/")[0] not in OUR_TOPS or "/" not in target:
-        if quoted and "/" not in target and top not in ("web", "clients"):
+        generated = target.endswith(".pb.h")  # by protoc, into the build folder
+        if quoted and "/" not in target and not generated and top not in ("web", "clients"):
             return "layers", f'"{target}": include paths start at the repository root'
         return None
     if top in ANYTHING:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <thread>
 
 #include "benchmark/load/floor.h"
@@ -78,6 +79,7 @@ void MeasureIngest(const Options& options, Report* report) {
   PrintDisk(run.disk, load.gzipped_bytes);
   std::printf("  memory: peak %.0f MiB, two seconds after %.0f MiB\n", static_cast<double>(run.peak_rss) / kMiB,
               static_cast<double>(run.rss_after) / kMiB);
+  report->goals.push_back({"failed pushes", static_cast<double>(run.outcome.failures), 0, ""});
   report->goals.push_back({"server CPU per pushed profile", run.cpu_seconds / floor, 5, "x floor"});
   report->goals.push_back({"fresh bytes, 20 services", static_cast<double>(run.disk.object_bytes) / static_cast<double>(load.gzipped_bytes),
                            0.5, "x gzip'd input"});
@@ -145,7 +147,7 @@ void MeasureLinger(const Options& options, Report*) {
 namespace {
 
 struct QueryTimes {
-  double p50_ms = 0;
+  double p50_ms = std::numeric_limits<double>::infinity();
   double max_ms = 0;
   size_t answer_bytes = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -100,7 +101,7 @@ std::vector<std::string> MakeGzippedProfiles(const ProfileGenerator& generator, 
 }
 
 double PushOutcome::Percentile(double fraction) const {
-  if (latencies_ms.empty()) return 0;
+  if (latencies_ms.empty()) return std::numeric_limits<double>::infinity();
   return latencies_ms[std::min(latencies_ms.size() - 1, static_cast<size_t>(fraction * static_cast<double>(latencies_ms.size())))];
 }
 

@@ -30,7 +30,7 @@ struct PushOutcome {
   uint64_t failures = 0;                   // answers other than 200
   std::string first_failure;               // status and text of one of them
   std::vector<double> latencies_ms;        // of the successes, sorted
-  double Percentile(double fraction) const;  // of latencies_ms; 0 when there are none
+  double Percentile(double fraction) const;  // of latencies_ms; infinite when there are none
 };
 
 // Sends every body once over `connections` connections. `per_second` 0: as fast as they are answered; else each body has its

@@ -204,3 +204,31 @@ class BadInputCases(Cases):
                     self.assertEqual(connection.recv(100), b"", "the connection must be closed")
                 except ConnectionResetError:
                     pass
+
+    def test_zeromq_message_that_is_no_msgpack(self):
+        import msgpack
+        import zmq
+        context = zmq.Context()
+        socket_ = context.socket(zmq.DEALER)
+        try:
+            for option, value in ((zmq.LINGER, 0), (zmq.IMMEDIATE, 1), (zmq.RCVTIMEO, 10_000), (zmq.SNDTIMEO, 10_000)):
+                socket_.setsockopt(option, value)
+            socket_.connect(f"tcp://127.0.0.1:{self.cluster.zeromq_port}")
+            for message, reason in ((b"hello", "not_msgpack"), (b"", "not_msgpack"), (b"\xc1" * 100, "not_msgpack"),
+                                    (b"\xdf\xff\xff\xff\xff", "not_msgpack"), (msgpack.packb([1, 2]), "malformed"),
+                                    (msgpack.packb({"v": 9, "kind": "push"}), "unsupported_version"),
+                                    (msgpack.packb({"v": 1, "kind": "dance", "id": 3}), "unknown_kind")):
+                socket_.send(message)
+                answer = msgpack.unpackb(socket_.recv())
+                self.assertEqual((answer["kind"], answer["code"]), ("error", "invalid_argument"), answer)
+                self.assertEqual(answer["reason"], reason, message[:20])
+                self.assertTrue(answer["message"])
+            socket_.send(msgpack.packb({"v": 1, "kind": "push", "id": 5, "tenant": self.client.tenant, "profiles": [
+                {"data": b"\xff" * 50, "labels": {"__name__": "process_cpu", "service_name": "bad"}},
+                {"data": cpu_profile({"main": 4}), "labels": {"__name__": "process_cpu", "service_name": "good"}}]}))
+            answer = msgpack.unpackb(socket_.recv())
+            self.assertEqual((answer["kind"], answer["accepted"], [r["index"] for r in answer["rejections"]]), ("ack", 1, [0]))
+            self.assertEqual(self.client.total(CPU_TYPE), 4)
+        finally:
+            socket_.close()
+            context.term()

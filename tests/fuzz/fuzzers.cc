@@ -16,6 +16,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"profile_batch", "profile batches on the append pipeline", RunProfileBatch, ProfileBatchCorpus},
     {"query_plan", "query plans on the execute pipeline", RunQueryPlan, QueryPlanCorpus},
     {"query_result", "partial results on the execute pipeline", RunQueryResult, QueryResultCorpus},
+    {"ingest_msgpack", "messages of profile shippers over ZeroMQ", RunIngestMsgpack, IngestMsgpackCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
 };

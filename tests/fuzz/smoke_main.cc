@@ -25,8 +25,8 @@ namespace brazier::fuzz {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-constexpr int kSmokeInputs = 4000;
-constexpr double kSmokeSeconds = 8;
+constexpr int kSmokeInputs = 30'000;
+constexpr double kSmokeSeconds = 5;
 constexpr double kInputSecondsMax = 5;
 constexpr long kRssKilobytesMax = 1'500'000;  // AddressSanitizer's shadow and quarantine included
 

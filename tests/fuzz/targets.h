@@ -24,6 +24,8 @@ void RunQueryPlan(Bytes input);
 std::vector<std::string> QueryPlanCorpus();
 void RunQueryResult(Bytes input);
 std::vector<std::string> QueryResultCorpus();
+void RunIngestMsgpack(Bytes input);
+std::vector<std::string> IngestMsgpackCorpus();
 void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right

@@ -4,6 +4,7 @@
 #include "benchmark/load/profile_generator.h"
 #include "common/codec/folded.h"
 #include "common/codec/ingest_formats.h"
+#include "common/codec/ingest_msgpack.h"
 #include "common/codec/ingest_name.h"
 #include "common/codec/pprof.h"
 #include "common/codec/profile_batch_msgpack.h"
@@ -252,6 +253,46 @@ std::vector<std::string> QueryResultCorpus() {
   result.reports = {strings, series, time_series, pprof, Report{.kind = ReportKind::kFlameGraph}};
   result.stats.blocks_read = 3;
   return {codec::EncodeQueryResult(result), codec::EncodeQueryResult({})};
+}
+
+namespace {
+
+// msgpack by hand: the product's encoder has no shipper side.
+std::string Str(const std::string& s) { return std::string("\xd9") + static_cast<char>(s.size()) + s; }
+std::string Bin(const std::string& s) {
+  return std::string("\xc5") + static_cast<char>(s.size() >> 8) + static_cast<char>(s.size()) + s;
+}
+std::string Map(size_t pairs) { return std::string(1, static_cast<char>(0x80 + pairs)); }
+std::string Message(const std::string& kind, size_t more_pairs, const std::string& more) {
+  return Map(3 + more_pairs) + Str("v") + '\x01' + Str("kind") + Str(kind) + Str("id") + '\x07' + more;
+}
+
+}  // namespace
+
+void RunIngestMsgpack(Bytes input) {
+  codec::IngestMessage message;
+  const Status status = codec::DecodeIngestMessage(input, &message);
+  FUZZ_CHECK(message.id.size() <= codec::kIngestIdBytesMax);
+  if (!status.ok()) {
+    FUZZ_CHECK(!status.message().empty());
+    FUZZ_CHECK(!codec::EncodeIngestError(message.id, status).empty());
+    return;
+  }
+  FUZZ_CHECK(message.profiles.size() <= codec::kIngestProfilesMax);
+  size_t bytes = 0;
+  for (const RawProfile& profile : message.profiles) bytes += profile.data.size();
+  FUZZ_CHECK(bytes <= input.size());
+}
+
+std::vector<std::string> IngestMsgpackCorpus() {
+  const std::string labelled = Map(3) + Str("data") + Bin(LabelledPprof()) + Str("format") + Str("pprof") + Str("labels") + Map(2) +
+                               Str("service_name") + Str("svc") + Str("__name__") + Str("process_cpu");
+  const std::string named = Map(5) + Str("name") + Str("api.cpu{region=eu}") + Str("format") + Str("folded") + Str("data") +
+                            Bin("main;work 3\n") + Str("id") + Bin("host-1/1") + Str("from_ns") +
+                            std::string("\xcf\x17\x97\x9c\xfe\x36\x2a\x00\x00", 9);
+  return {Message("hello", 0, ""),
+          Message("push", 2, Str("tenant") + Str("t") + Str("profiles") + "\x92" + labelled + named),
+          Message("push", 2, Str("timeout_ms") + '\x64' + Str("profiles") + "\x91" + named)};
 }
 
 }  // namespace brazier::fuzz

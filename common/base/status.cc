@@ -26,16 +26,19 @@ bool IsRetryable(Code code) {
          code == Code::kDeadlineExceeded;
 }
 
+const std::string& Status::Empty() {
+  static const std::string empty;
+  return empty;
+}
+
 Status Status::Annotate(std::string_view context) const {
   if (ok()) return *this;
-  Status annotated(code_, std::string(context) + ": " + message_);
-  annotated.reason_ = reason_;
-  return annotated;
+  return Status(code(), std::string(context) + ": " + message()).WithReason(reason());
 }
 
 std::string Status::ToString() const {
   if (ok()) return "OK";
-  return std::string(CodeName(code_)) + ": " + message_;
+  return std::string(CodeName(code())) + ": " + message();
 }
 
 }  // namespace brazier

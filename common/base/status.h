@@ -5,6 +5,7 @@
 // Value type; Thread-compatible.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,21 +34,30 @@ std::string_view CodeName(Code code);
 // True when the same request may succeed later without being changed.
 bool IsRetryable(Code code);
 
+// OK costs one null pointer: hot paths return statuses too.
 class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
-  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(Code code, std::string message)
+      : rep_(code == Code::kOk ? nullptr : new Rep{code, std::move(message), {}}) {}
+  Status(const Status& other) : rep_(other.rep_ ? new Rep(*other.rep_) : nullptr) {}
+  Status& operator=(const Status& other) {
+    if (this != &other) rep_.reset(other.rep_ ? new Rep(*other.rep_) : nullptr);
+    return *this;
+  }
+  Status(Status&&) = default;
+  Status& operator=(Status&&) = default;
 
   static Status Ok() { return Status(); }
 
-  bool ok() const { return code_ == Code::kOk; }
-  Code code() const { return code_; }
-  const std::string& message() const { return message_; }
+  bool ok() const { return rep_ == nullptr; }
+  Code code() const { return ok() ? Code::kOk : rep_->code; }
+  const std::string& message() const { return ok() ? Empty() : rep_->message; }
 
   // Machine-readable reason, for example "label_value_too_long" or "profile_size_limit"; empty when there is none.
-  const std::string& reason() const { return reason_; }
+  const std::string& reason() const { return ok() ? Empty() : rep_->reason; }
   Status WithReason(std::string_view reason) && {
-    reason_ = reason;
+    if (!ok()) rep_->reason = reason;
     return std::move(*this);
   }
 
@@ -57,12 +67,19 @@ class [[nodiscard]] Status {
   // "OK" or "invalid_argument: message".
   std::string ToString() const;
 
-  friend bool operator==(const Status&, const Status&) = default;
+  friend bool operator==(const Status& a, const Status& b) {
+    return a.code() == b.code() && a.message() == b.message() && a.reason() == b.reason();
+  }
 
  private:
-  Code code_ = Code::kOk;
-  std::string message_;
-  std::string reason_;
+  struct Rep {
+    Code code;
+    std::string message;
+    std::string reason;
+  };
+  static const std::string& Empty();
+
+  std::unique_ptr<Rep> rep_;  // null: OK
 };
 
 inline Status InvalidArgument(std::string m) { return {Code::kInvalidArgument, std::move(m)}; }

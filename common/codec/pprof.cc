@@ -38,6 +38,7 @@ class IdMap {
       sparse_[id] = index;
     }
   }
+  size_t dense_size() const { return dense_.size(); }
   uint32_t Find(uint64_t id) const {
     if (is_dense_) return id < dense_.size() ? dense_[id] : kNone;
     auto it = sparse_.find(id);
@@ -108,6 +109,7 @@ struct Scratch {
   std::vector<RawLine> raw_lines;
   std::vector<uint32_t> string_ids;
   IdMap mapping_ids, function_ids, location_ids;
+  std::vector<uint32_t> output_of_id;  // location id -> output location; kNone until seen; empty when ids are sparse
   StackTreeBuilder stack_tree;
   std::vector<uint32_t> frames;       // of one sample, leaf first, output locations
   std::vector<uint32_t> path;         // of the sample before, root first, output locations
@@ -332,6 +334,7 @@ class PprofDecoder {
       s_.raw_locations.push_back(location);
     }
     s_.location_ids.Reset(s_.raw_locations.size(), id_max);
+    s_.output_of_id.assign(s_.location_ids.dense_size(), kNone);
     for (size_t i = 0; i < s_.raw_locations.size(); ++i) {
       s_.location_ids.Set(s_.raw_locations[i].id, static_cast<uint32_t>(i));
     }
@@ -388,6 +391,7 @@ class PprofDecoder {
     return raw.output;
   }
 
+  // An output that means "leave this frame out"; every real one is smaller.
   static constexpr uint32_t kEmptyFrame = kNone - 1;
 
   // Sets raw.output to the location in the result, or to kEmptyFrame for one that says nothing.
@@ -423,14 +427,13 @@ class PprofDecoder {
     out_.stacks.reserve(count);
     out_.values.reserve(count * types);
     s_.stack_tree.Reset(&out_.symbols.stacks);
-    s_.path.clear();
-    s_.path_nodes.clear();
+    s_.frames.resize(limits_.stack_depth_max);
     for (size_t i = 0; i < count; ++i) RETURN_IF_ERROR(ReadSample(i, types));
     return Status::Ok();
   }
 
   Status ReadSample(size_t position, size_t types) {
-    s_.frames.clear();
+    frame_count_ = 0;
     const size_t values_begin = out_.values.size();
     size_t label_count = 0;
     WireReader reader(s_.samples[position]);
@@ -460,18 +463,27 @@ class PprofDecoder {
     return Status::Ok();
   }
 
+  // The hottest loop of ingest: one table look-up and one store per frame once its location has been seen.
   Status ReadFrames(const WireReader& outer, size_t position) {
     if (outer.is_varint()) return AddFrame(outer.value(), position);
     if (!outer.is_bytes()) return Malformed("location ids have the wrong wire type");
+    const uint32_t* const outputs = s_.output_of_id.data();
+    const uint64_t known = s_.output_of_id.size();
+    const size_t depth_max = limits_.stack_depth_max;
     WireReader packed(outer.bytes());
     while (!packed.AtEnd()) {
       const uint64_t id = packed.ReadVarint();
+      if (id < known && outputs[id] < kEmptyFrame && frame_count_ < depth_max) [[likely]] {
+        s_.frames[frame_count_++] = outputs[id];
+        continue;
+      }
       if (!packed.ok()) return Malformed("sample " + std::to_string(position) + " is truncated");
       RETURN_IF_ERROR(AddFrame(id, position));
     }
     return Status::Ok();
   }
 
+  // The frame of any location id: the first time, one that says nothing, or an id too sparse for the table.
   Status AddFrame(uint64_t id, size_t position) {
     const uint32_t index = s_.location_ids.Find(id);
     if (index == kNone) [[unlikely]] {
@@ -479,9 +491,12 @@ class PprofDecoder {
                        std::to_string(id) + ", which does not exist");
     }
     RawLocation& raw = s_.raw_locations[index];
-    if (raw.output == kNone) RETURN_IF_ERROR(OutputLocation(raw));
-    if (raw.output != kEmptyFrame && s_.frames.size() < limits_.stack_depth_max) {
-      s_.frames.push_back(raw.output);
+    if (raw.output == kNone) {
+      RETURN_IF_ERROR(OutputLocation(raw));
+      if (id < s_.output_of_id.size()) s_.output_of_id[id] = raw.output;
+    }
+    if (raw.output != kEmptyFrame && frame_count_ < limits_.stack_depth_max) {
+      s_.frames[frame_count_++] = raw.output;
     }
     return Status::Ok();
   }
@@ -500,19 +515,25 @@ class PprofDecoder {
   }
 
   uint32_t InsertStack() {
-    const size_t depth = s_.frames.size();
-    size_t shared = 0;
-    const size_t shared_max = std::min(depth, s_.path.size());
-    while (shared < shared_max && s_.path[shared] == s_.frames[depth - 1 - shared]) ++shared;
-    uint32_t node = shared == 0 ? 0 : s_.path_nodes[shared - 1];
-    s_.path.resize(depth);
-    s_.path_nodes.resize(depth);
-    for (size_t i = shared; i < depth; ++i) {
-      const uint32_t location = s_.frames[depth - 1 - i];
-      node = s_.stack_tree.Child(node, location);
-      s_.path[i] = location;
-      s_.path_nodes[i] = node;
+    const size_t depth = frame_count_;
+    if (s_.path.size() < depth) {
+      s_.path.resize(depth);
+      s_.path_nodes.resize(depth);
     }
+    const uint32_t* const leaf_first = s_.frames.data();
+    uint32_t* const path = s_.path.data();
+    uint32_t* const nodes = s_.path_nodes.data();
+    const size_t shared_max = std::min(depth, path_depth_);
+    size_t shared = 0;
+    while (shared < shared_max && path[shared] == leaf_first[depth - 1 - shared]) ++shared;
+    uint32_t node = shared == 0 ? 0 : nodes[shared - 1];
+    for (size_t i = shared; i < depth; ++i) {
+      const uint32_t location = leaf_first[depth - 1 - i];
+      node = s_.stack_tree.Child(node, location);
+      path[i] = location;
+      nodes[i] = node;
+    }
+    path_depth_ = depth;
     return node;
   }
 
@@ -579,6 +600,8 @@ class PprofDecoder {
   DecodedProfile out_;
   RawValueType period_type_;
   bool functions_follow_locations_ = false;
+  size_t frame_count_ = 0;  // of the sample in hand, in s_.frames
+  size_t path_depth_ = 0;   // of the sample before, in s_.path
   std::unordered_map<std::string, uint32_t> label_set_ids_;
 };
 

@@ -3,6 +3,7 @@
 // Reused from profile to profile by Reset(). Thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -16,7 +17,8 @@ class StackTreeBuilder {
   // Begins a new tree in `nodes`, which must hold the root only and outlive the use.
   void Reset(std::vector<StackNode>* nodes) {
     nodes_ = nodes;
-    size_t slots = kSlotsMin;
+    // The next tree is likely as large as the last one, unless that was a giant.
+    size_t slots = slots_.size() > kSlotsKept ? kSlotsMin : std::max(kSlotsMin, slots_.size());
     while (slots < nodes_->size() * 2) slots *= 2;
     slots_.assign(slots, 0);
     for (uint32_t node = 1; node < nodes_->size(); ++node) Insert(node);
@@ -40,6 +42,7 @@ class StackTreeBuilder {
 
  private:
   static constexpr size_t kSlotsMin = 2048;
+  static constexpr size_t kSlotsKept = 1 << 16;
 
   void Insert(uint32_t node) {
     const size_t mask = slots_.size() - 1;

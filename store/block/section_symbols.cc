@@ -22,13 +22,13 @@ void Number(const std::vector<uint32_t>& owners, bool first_is_implied, uint32_t
   const uint32_t first = first_is_implied ? 1 : 0;
   uint32_t shared_count = first;
   for (uint32_t i = first; i < owners.size(); ++i) {
-    if (owners[i] == SymbolInterner::kShared) {
+    if (owners[i] == SymbolOwners::kShared) {
       (chunks[dataset_count].*column).push_back(i);
       ids[i] = shared_count++;
     }
   }
   for (uint32_t i = first; i < owners.size(); ++i) {
-    if (owners[i] == SymbolInterner::kShared) continue;
+    if (owners[i] == SymbolOwners::kShared) continue;
     std::vector<uint32_t>& own = chunks[owners[i]].*column;
     ids[i] = shared_count + static_cast<uint32_t>(own.size());
     own.push_back(i);
@@ -46,11 +46,12 @@ Status Corrupt(const char* what) { return Corruption(std::string("symbols: ") + 
 
 SymbolNumbering::SymbolNumbering(const SymbolInterner& interner, uint32_t dataset_count)
     : chunks_(dataset_count + 1) {
-  Number(interner.string_owners(), true, dataset_count, chunks_, &Chunk::strings, strings_);
-  Number(interner.function_owners(), false, dataset_count, chunks_, &Chunk::functions, functions_);
-  Number(interner.mapping_owners(), true, dataset_count, chunks_, &Chunk::mappings, mappings_);
-  Number(interner.location_owners(), false, dataset_count, chunks_, &Chunk::locations, locations_);
-  Number(interner.stack_owners(), true, dataset_count, chunks_, &Chunk::stacks, stacks_);
+  const SymbolOwners owners = interner.Owners();
+  Number(owners.strings, true, dataset_count, chunks_, &Chunk::strings, strings_);
+  Number(owners.functions, false, dataset_count, chunks_, &Chunk::functions, functions_);
+  Number(owners.mappings, true, dataset_count, chunks_, &Chunk::mappings, mappings_);
+  Number(owners.locations, false, dataset_count, chunks_, &Chunk::locations, locations_);
+  Number(owners.stacks, true, dataset_count, chunks_, &Chunk::stacks, stacks_);
 }
 
 SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const Chunk& chunk) const {

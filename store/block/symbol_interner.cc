@@ -9,53 +9,48 @@ namespace {
 constexpr uint32_t kNone = 0xFFFFFFFF;
 constexpr size_t kSlotsMin = 1024;
 
-}  // namespace
-
-template <typename Equal>
-uint32_t SymbolInterner::Index::Find(uint64_t hash, Equal equal) const {
-  const size_t mask = slots.size() - 1;
-  for (size_t slot = hash & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
-    const uint32_t entry = slots[slot] - 1;
-    if (hashes[entry] == hash && equal(entry)) return entry;
-  }
-  return kNone;
+// Adds a user to an entry: the first owns it, a second one makes it shared.
+void Own(uint32_t& owner, uint32_t user) {
+  if (user == SymbolOwners::kNoOwner || owner == user) return;
+  owner = owner == SymbolOwners::kNoOwner ? user : SymbolOwners::kShared;
 }
 
-void SymbolInterner::Index::Insert(uint64_t hash, uint32_t owner) {
-  hashes.push_back(hash);
-  owners.push_back(owner);
-  if (hashes.size() * 2 > slots.size()) {
-    Grow();
-    return;
-  }
+}  // namespace
+
+template <typename Equal, typename Append>
+uint32_t SymbolInterner::Index::FindOrAdd(uint64_t hash, Equal equal, Append append) {
+  const uint32_t tag = static_cast<uint32_t>(hash);
   const size_t mask = slots.size() - 1;
-  size_t slot = hash & mask;
-  while (slots[slot] != 0) slot = (slot + 1) & mask;
-  slots[slot] = static_cast<uint32_t>(hashes.size());
+  size_t at = tag & mask;
+  for (; slots[at] != 0; at = (at + 1) & mask) {
+    if (static_cast<uint32_t>(slots[at]) != tag) continue;
+    const uint32_t entry = static_cast<uint32_t>(slots[at] >> 32) - 1;
+    if (equal(entry)) return entry;
+  }
+  const uint32_t entry = append();
+  slots[at] = (uint64_t{entry} + 1) << 32 | tag;
+  if (++count * 2 > slots.size()) Grow();
+  return entry;
 }
 
 void SymbolInterner::Index::Grow() {
-  size_t size = slots.empty() ? kSlotsMin : slots.size() * 2;
-  slots.assign(size, 0);
-  const size_t mask = size - 1;
-  for (uint32_t entry = 0; entry < hashes.size(); ++entry) {
-    size_t slot = hashes[entry] & mask;
-    while (slots[slot] != 0) slot = (slot + 1) & mask;
-    slots[slot] = entry + 1;
+  std::vector<uint64_t> old(slots.empty() ? kSlotsMin : slots.size() * 2);
+  old.swap(slots);
+  const size_t mask = slots.size() - 1;
+  for (uint64_t slot : old) {
+    if (slot == 0) continue;
+    size_t at = slot & mask & 0xFFFFFFFF;
+    while (slots[at] != 0) at = (at + 1) & mask;
+    slots[at] = slot;
   }
 }
 
 SymbolInterner::SymbolInterner() {
   for (Index* index : {&strings_, &functions_, &mappings_, &locations_, &stacks_}) index->Grow();
-  // The entries that every table begins with: "", "no mapping", the root. They belong to everyone.
-  strings_.Insert(Hash64(std::string_view()), kShared);
-  mappings_.Insert(0, kShared);
-  stacks_.Insert(0, kShared);
 }
 
 void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks) {
   source_ = &symbols;
-  owner_ = owner;
   string_map_.assign(symbols.strings.size(), kNone);
   function_map_.assign(symbols.functions.size(), kNone);
   mapping_map_.assign(symbols.mappings.size(), kNone);
@@ -72,7 +67,11 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
     const StackNode& node = symbols.stacks[i];
     stack_map_[i] = Node(stack_map_[node.parent], LocationOf(node.location));
   }
-  for (uint32_t& stack : stacks) stack = stack_map_[stack];
+  stack_owners_.resize(table_.stacks.size(), SymbolOwners::kNoOwner);
+  for (uint32_t& stack : stacks) {
+    stack = stack_map_[stack];
+    Own(stack_owners_[stack], owner);
+  }
   source_ = nullptr;
 }
 
@@ -80,14 +79,11 @@ uint32_t SymbolInterner::String(uint32_t id) {
   uint32_t& mapped = string_map_[id];
   if (mapped != kNone) return mapped;
   const std::string_view text = source_->strings.Get(id);
-  const uint64_t hash = Hash64(text);
-  mapped = strings_.Find(hash, [&](uint32_t e) { return table_.strings.Get(e) == text; });
-  if (mapped == kNone) {
-    mapped = table_.strings.Add(text);
-    strings_.Insert(hash, owner_);
-  } else {
-    strings_.Own(mapped, owner_);
-  }
+  // "" is string 0 of every table, never looked up.
+  if (text.empty()) return mapped = 0;
+  mapped = strings_.FindOrAdd(
+      Hash64(text), [&](uint32_t e) { return table_.strings.Get(e) == text; },
+      [&] { return table_.strings.Add(text); });
   return mapped;
 }
 
@@ -100,14 +96,12 @@ uint32_t SymbolInterner::FunctionOf(uint32_t id) {
   f.filename = String(f.filename);
   const uint64_t hash = MixHash(MixHash(f.name, f.system_name),
                                 MixHash(f.filename, static_cast<uint64_t>(f.start_line)));
-  mapped = functions_.Find(hash, [&](uint32_t e) { return table_.functions[e] == f; });
-  if (mapped == kNone) {
-    mapped = static_cast<uint32_t>(table_.functions.size());
-    table_.functions.push_back(f);
-    functions_.Insert(hash, owner_);
-  } else {
-    functions_.Own(mapped, owner_);
-  }
+  mapped = functions_.FindOrAdd(
+      hash, [&](uint32_t e) { return table_.functions[e] == f; },
+      [&] {
+        table_.functions.push_back(f);
+        return static_cast<uint32_t>(table_.functions.size() - 1);
+      });
   return mapped;
 }
 
@@ -119,14 +113,12 @@ uint32_t SymbolInterner::MappingOf(uint32_t id) {
   m.build_id = String(m.build_id);
   const uint64_t hash = MixHash(MixHash(m.memory_start, m.memory_limit),
                                 MixHash(m.file_offset, (uint64_t{m.filename} << 32) | m.build_id));
-  mapped = mappings_.Find(hash, [&](uint32_t e) { return table_.mappings[e] == m; });
-  if (mapped == kNone) {
-    mapped = static_cast<uint32_t>(table_.mappings.size());
-    table_.mappings.push_back(m);
-    mappings_.Insert(hash, owner_);
-  } else {
-    mappings_.Own(mapped, owner_);
-  }
+  mapped = mappings_.FindOrAdd(
+      hash, [&](uint32_t e) { return table_.mappings[e] == m; },
+      [&] {
+        table_.mappings.push_back(m);
+        return static_cast<uint32_t>(table_.mappings.size() - 1);
+      });
   return mapped;
 }
 
@@ -141,50 +133,82 @@ uint32_t SymbolInterner::LocationOf(uint32_t id) {
   uint64_t hash = MixHash(location.address, (uint64_t{location.mapping} << 1) | location.is_folded);
   for (uint32_t i = 0; i < location.line_count; ++i) {
     const Line& line = source_->lines[source_begin + i];
-    table_.lines.push_back({FunctionOf(line.function), line.line});
-    hash = MixHash(hash, MixHash(table_.lines.back().function, static_cast<uint64_t>(line.line)));
+    const uint32_t function = FunctionOf(line.function);
+    table_.lines.push_back({function, line.line});
+    hash = MixHash(hash, MixHash(function, static_cast<uint64_t>(line.line)));
   }
-  mapped = locations_.Find(hash, [&](uint32_t e) {
-    const Location& other = table_.locations[e];
-    if (other.address != location.address || other.mapping != location.mapping ||
-        other.line_count != location.line_count || other.is_folded != location.is_folded) {
-      return false;
-    }
-    for (uint32_t i = 0; i < location.line_count; ++i) {
-      if (!(table_.lines[other.line_begin + i] == table_.lines[location.line_begin + i])) return false;
-    }
-    return true;
-  });
-  if (mapped == kNone) {
-    mapped = static_cast<uint32_t>(table_.locations.size());
-    table_.locations.push_back(location);
-    locations_.Insert(hash, owner_);
-  } else {
-    table_.lines.resize(location.line_begin);
-    locations_.Own(mapped, owner_);
-  }
+  bool is_new = false;
+  mapped = locations_.FindOrAdd(
+      hash,
+      [&](uint32_t e) {
+        const Location& other = table_.locations[e];
+        if (other.address != location.address || other.mapping != location.mapping ||
+            other.line_count != location.line_count || other.is_folded != location.is_folded) {
+          return false;
+        }
+        for (uint32_t i = 0; i < location.line_count; ++i) {
+          if (!(table_.lines[other.line_begin + i] == table_.lines[location.line_begin + i])) {
+            return false;
+          }
+        }
+        return true;
+      },
+      [&] {
+        is_new = true;
+        table_.locations.push_back(location);
+        return static_cast<uint32_t>(table_.locations.size() - 1);
+      });
+  if (!is_new) table_.lines.resize(location.line_begin);
   return mapped;
 }
 
 uint32_t SymbolInterner::Node(uint32_t parent, uint32_t location) {
-  const StackNode node{parent, location};
-  const uint64_t hash = MixHash(parent, location);
-  uint32_t found = stacks_.Find(hash, [&](uint32_t e) { return e != 0 && table_.stacks[e] == node; });
-  if (found == kNone) {
-    found = static_cast<uint32_t>(table_.stacks.size());
-    table_.stacks.push_back(node);
-    stacks_.Insert(hash, owner_);
-  } else {
-    stacks_.Own(found, owner_);
+  return stacks_.FindOrAdd(
+      MixHash(parent, location),
+      [&](uint32_t e) { return table_.stacks[e] == StackNode{parent, location}; },
+      [&] {
+        table_.stacks.push_back({parent, location});
+        return static_cast<uint32_t>(table_.stacks.size() - 1);
+      });
+}
+
+SymbolOwners SymbolInterner::Owners() const {
+  constexpr uint32_t kNoOwner = SymbolOwners::kNoOwner;
+  SymbolOwners out;
+  out.stacks = stack_owners_;
+  out.stacks.resize(table_.stacks.size(), kNoOwner);
+  out.locations.assign(table_.locations.size(), kNoOwner);
+  out.functions.assign(table_.functions.size(), kNoOwner);
+  out.mappings.assign(table_.mappings.size(), kNoOwner);
+  out.strings.assign(table_.strings.size(), kNoOwner);
+  for (size_t i = table_.stacks.size(); i-- > 1;) {
+    Own(out.stacks[table_.stacks[i].parent], out.stacks[i]);
+    Own(out.locations[table_.stacks[i].location], out.stacks[i]);
   }
-  return found;
+  for (size_t i = 0; i < table_.locations.size(); ++i) {
+    const Location& location = table_.locations[i];
+    Own(out.mappings[location.mapping], out.locations[i]);
+    for (uint32_t l = 0; l < location.line_count; ++l) {
+      Own(out.functions[table_.lines[location.line_begin + l].function], out.locations[i]);
+    }
+  }
+  for (size_t i = 0; i < table_.functions.size(); ++i) {
+    const Function& f = table_.functions[i];
+    for (uint32_t id : {f.name, f.system_name, f.filename}) Own(out.strings[id], out.functions[i]);
+  }
+  for (size_t i = 0; i < table_.mappings.size(); ++i) {
+    const Mapping& m = table_.mappings[i];
+    for (uint32_t id : {m.filename, m.build_id}) Own(out.strings[id], out.mappings[i]);
+  }
+  // The entries that every table begins with belong to everyone.
+  out.strings[0] = out.mappings[0] = out.stacks[0] = SymbolOwners::kShared;
+  return out;
 }
 
 size_t SymbolInterner::MemoryBytes() const {
-  size_t n = table_.MemoryBytes();
+  size_t n = table_.MemoryBytes() + stack_owners_.capacity() * sizeof(uint32_t);
   for (const Index* index : {&strings_, &functions_, &mappings_, &locations_, &stacks_}) {
-    n += index->slots.capacity() * sizeof(uint32_t) + index->hashes.capacity() * sizeof(uint64_t) +
-         index->owners.capacity() * sizeof(uint32_t);
+    n += index->slots.capacity() * sizeof(uint64_t);
   }
   return n;
 }

@@ -2,8 +2,10 @@
 // it. At the end symbols that two or more datasets use form the shared chunk, the others the chunk of their dataset,
 // so that a narrow query reads only its own and the shared part.
 //
-// Add() maps a batch's stacks to stacks of the block; only what the samples refer to is taken over. Memory grows with
-// the number of distinct symbols. Thread-compatible.
+// Add() maps a batch's stacks to stacks of the block; only what the samples refer to is taken over. It notes the
+// dataset at the stacks of samples alone; Owners() passes it on to ancestors, locations, functions and strings in one
+// sweep, so that the hot look-ups touch nothing but the table and the entry. Memory grows with the number of distinct
+// symbols. Thread-compatible.
 #pragma once
 
 #include <cstdint>
@@ -15,38 +17,33 @@
 
 namespace brazier::block {
 
+// The dataset that uses each entry of a symbol table's columns.
+struct SymbolOwners {
+  static constexpr uint32_t kShared = 0xFFFFFFFF;   // two or more datasets
+  static constexpr uint32_t kNoOwner = 0xFFFFFFFE;  // none yet
+  std::vector<uint32_t> strings, functions, mappings, locations, stacks;
+};
+
 class SymbolInterner {
  public:
-  static constexpr uint32_t kShared = 0xFFFFFFFF;  // owner: two or more datasets
-  static constexpr uint32_t kNoOwner = 0xFFFFFFFE;
-
   SymbolInterner();
 
   // Takes over what `stacks` (nodes of `symbols`) refer to, for dataset `owner`; replaces each by its node here.
   void Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks);
 
   const SymbolTable& table() const { return table_; }
-  // Owner of each entry, parallel to the columns of table().
-  const std::vector<uint32_t>& string_owners() const { return strings_.owners; }
-  const std::vector<uint32_t>& function_owners() const { return functions_.owners; }
-  const std::vector<uint32_t>& mapping_owners() const { return mappings_.owners; }
-  const std::vector<uint32_t>& location_owners() const { return locations_.owners; }
-  const std::vector<uint32_t>& stack_owners() const { return stacks_.owners; }
+  SymbolOwners Owners() const;
   size_t MemoryBytes() const;
 
  private:
-  // An open-addressing index over one column: slots hold entry + 1; entries keep their hash.
+  // An open-addressing index over one column: entry + 1 in the high half of a slot, the low half of the hash in the
+  // low one. A power of two, at most half full.
   struct Index {
-    std::vector<uint32_t> slots;
-    std::vector<uint64_t> hashes;
-    std::vector<uint32_t> owners;
-    void Own(uint32_t entry, uint32_t owner) {
-      uint32_t& o = owners[entry];
-      if (o != owner) o = o == kNoOwner ? owner : kShared;
-    }
-    template <typename Equal>
-    uint32_t Find(uint64_t hash, Equal equal) const;
-    void Insert(uint64_t hash, uint32_t owner);
+    std::vector<uint64_t> slots;
+    uint32_t count = 0;
+    // The entry for which equal(entry) holds, or what append() returns after appending one.
+    template <typename Equal, typename Append>
+    uint32_t FindOrAdd(uint64_t hash, Equal equal, Append append);
     void Grow();
   };
 
@@ -57,10 +54,10 @@ class SymbolInterner {
   uint32_t Node(uint32_t parent, uint32_t location);
 
   SymbolTable table_;
+  std::vector<uint32_t> stack_owners_;  // of stacks that samples end in; grown on demand
   Index strings_, functions_, mappings_, locations_, stacks_;
-  // Of the batch in hand: its table, its owner, and old id -> new id.
+  // Of the batch in hand: its table, and old id -> new id.
   const SymbolTable* source_ = nullptr;
-  uint32_t owner_ = kNoOwner;
   std::vector<uint32_t> string_map_, function_map_, mapping_map_, location_map_, stack_map_;
   std::vector<uint8_t> used_;
 };

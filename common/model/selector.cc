@@ -7,6 +7,8 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+
 namespace brazier {
 namespace {
 
@@ -38,6 +40,7 @@ int HexValue(char c) {
 bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
+bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 bool IsNamePart(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
 
 class Parser {
@@ -88,13 +91,24 @@ class Parser {
         ++column;
       }
     }
-    std::string shown(text_.substr(0, 256));
+    // Messages travel as UTF-8: a cut inside a character would spoil them.
+    size_t shown_size = std::min<size_t>(text_.size(), 256);
+    while (shown_size < text_.size() && shown_size > 0 && IsContinuation(text_[shown_size])) {
+      --shown_size;
+    }
+    std::string shown(text_.substr(0, shown_size));
     return InvalidArgument("parsing label selector \"" + shown + "\": " + std::to_string(line) +
                            ":" + std::to_string(column) + ": parse error: " + what);
   }
   Status Unexpected() const {
     if (AtEnd()) return Error("unexpected end of input");
-    return Error("unexpected \"" + std::string(1, Peek()) + "\"");
+    return Error("unexpected \"" + Character() + "\"");
+  }
+  // The whole character that begins here.
+  std::string Character() const {
+    size_t size = 1;
+    while (size < 4 && at_ + size < text_.size() && IsContinuation(text_[at_ + size])) ++size;
+    return std::string(text_.substr(at_, size));
   }
 
   std::string ReadName(bool with_colons) {
@@ -220,7 +234,7 @@ class Parser {
       return ReadNumber(3, 8, /*is_byte=*/true, out);
     }
     --at_;
-    return Error("unknown escape sequence \"\\" + std::string(1, c) + "\"");
+    return Error("unknown escape sequence \"\\" + Character() + "\"");
   }
 
   Status ReadNumber(int digits, uint32_t base, bool is_byte, std::string& out) {

@@ -199,17 +199,22 @@ void MetadataIndex::WriteTenants(const BlockMeta& block, kv::WriteBatch& batch) 
 
 void MetadataIndex::WriteService(const DatasetMeta& dataset, kv::WriteBatch& batch) {
   std::string key = ServiceKey(dataset.tenant, dataset.service);
-  std::string stored;
-  ServiceEntry entry;
-  if (Read(key, &stored)) {
-    auto decoded = DecodeServiceEntry(stored);
-    CHECK(decoded.ok());
-    entry = *decoded;
-  }
   const uint32_t bit = 1u << DurationClass(dataset.max_time_ns - dataset.min_time_ns);
-  if ((entry.duration_classes & bit) != 0) return;
-  entry.duration_classes |= bit;
-  Write(std::move(key), EncodeServiceEntry(entry), batch);
+  auto cached = service_classes_.find(key);
+  if (cached == service_classes_.end()) {
+    ServiceEntry entry;
+    std::string stored;
+    if (Read(key, &stored)) {
+      auto decoded = DecodeServiceEntry(stored);
+      CHECK(decoded.ok());
+      entry = *decoded;
+    }
+    if (service_classes_.size() >= kServicesCachedMax) service_classes_.clear();
+    cached = service_classes_.emplace(key, entry.duration_classes).first;
+  }
+  if ((cached->second & bit) != 0) return;
+  cached->second |= bit;
+  Write(std::move(key), EncodeServiceEntry({cached->second}), batch);
 }
 
 void MetadataIndex::WriteDatasets(BlockMeta& block, kv::WriteBatch& batch) {

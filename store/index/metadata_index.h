@@ -1,7 +1,7 @@
 // MetadataIndex: the deterministic state machine behind the metastore. Command bytes in; writes and answer bytes out.
 //
 // State is the keys of index_keys.h in a KeyValueStore. In memory it keeps what derives from them and from the commands
-// after them: the dedup window, and an overlay of writes that the store does not have yet. No clock, no threads, no
+// after them: the dedup window, an overlay of writes that the store does not have yet, and a cache of service entries. No clock, no threads, no
 // randomness: replicas that apply the same commands hold the same bytes, wherever one of them restarted.
 //
 // Use: Open over a store; Apply each committed command; Applied once its writes are in the store. Queries do not come
@@ -39,6 +39,8 @@ class MetadataIndex {
   // The writes of the commands up to `index` are in the store.
   void Applied(uint64_t index);
 
+  static constexpr size_t kServicesCachedMax = 65'536;
+
   // Counts for metrics. Thread-safe.
   uint64_t window_identities() const { return window_identities_.load(std::memory_order_relaxed); }
   uint64_t profiles_hidden() const { return profiles_hidden_.load(std::memory_order_relaxed); }
@@ -70,6 +72,9 @@ class MetadataIndex {
   bool has_version_ = false;
   uint64_t applying_ = 0;  // index of the command being applied
   std::unordered_map<std::string, Pending> overlay_;
+  // Service entries as they are after the last command, so that known services cost no read. At most kServicesCachedMax;
+  // then it starts anew.
+  std::unordered_map<std::string, uint32_t> service_classes_;
   std::atomic<uint64_t> window_identities_{0};
   std::atomic<uint64_t> profiles_hidden_{0};
   std::atomic<uint64_t> blocks_added_{0};

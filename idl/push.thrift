@@ -13,7 +13,8 @@ struct RawProfile {
   // The series: label name -> value. Should carry "service_name"; "__name__" names the kind of profile
   // ("process_cpu", "memory", ...). Empty when `name` is set.
   1: map<string, string> labels = {};
-  // Format of `data`: "pprof" (gzip'd or not), "folded", "lines", "jfr", "speedscope", ... Unknown ones are rejected.
+  // Format of `data`: "pprof" (gzip'd or not), "folded", "lines"; common/codec/ingest_formats.cc has the whole table.
+  // A profile in an unknown format is rejected with the reason "unknown_format".
   2: string format = "pprof";
   3: binary data = "";
   // The client's own id of this profile, any bytes up to 64. A profile sent again with the same id counts once.

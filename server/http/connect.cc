@@ -42,6 +42,20 @@ contract::RequestContext ContextOf(const HttpRequest& request, std::chrono::mill
   return context;
 }
 
+Result<std::string> InflateBody(HttpRequest& request, size_t bytes_max) {
+  const size_t room =
+      request.lease == nullptr ? bytes_max : std::min(bytes_max, request.lease->Available());
+  std::string inflated;
+  const Status status = codec::Gunzip(AsBytes(request.body), room, &inflated);
+  const bool no_room = status.code() == Code::kResourceExhausted && room < bytes_max;
+  if (no_room || (status.ok() && request.lease != nullptr && !request.lease->Add(inflated.size()))) {
+    return Unavailable("too many bytes of requests are in flight");
+  }
+  if (!status.ok()) return status;
+  request.body = std::string();
+  return inflated;
+}
+
 ConnectBegin BeginConnect(HttpRequest& request, const ConnectOptions& options) {
   ConnectBegin begin;
   const std::string type = MediaType(request.headers.Get("Content-Type"));
@@ -71,10 +85,9 @@ ConnectBegin BeginConnect(HttpRequest& request, const ConnectOptions& options) {
     return Refused(ConnectError({Code::kUnimplemented, "unknown compression \"" + std::string(encoding) +
                                                            "\": supported encodings are gzip"}));
   } else if (!request.body.empty()) {
-    Status status =
-        codec::Gunzip(AsBytes(request.body), options.message_bytes_max, &begin.call.message);
-    if (!status.ok()) return Refused(ConnectError(status.Annotate("decompress")));
-    request.body = std::string();
+    Result<std::string> inflated = InflateBody(request, options.message_bytes_max);
+    if (!inflated.ok()) return Refused(ConnectError(inflated.status().Annotate("decompress")));
+    begin.call.message = std::move(*inflated);
   }
   begin.ok = true;
   return begin;

@@ -43,6 +43,10 @@ struct ConnectBegin {
 };
 ConnectBegin BeginConnect(HttpRequest& request, const ConnectOptions& options);
 
+// Takes the body out of a gzip'ed request, inflated, at most `bytes_max` and as much as the bytes in flight allow:
+// kUnavailable beyond that.
+Result<std::string> InflateBody(HttpRequest& request, size_t bytes_max);
+
 // `message` is replaced. Unknown fields and unknown enum names are skipped; an empty JSON text is an empty message.
 Status ParseMessage(ConnectCodec codec, std::string_view text, google::protobuf::Message* message);
 // protobuf's canonical JSON (lowerCamelCase, zero fields left out), or protobuf.

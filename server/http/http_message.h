@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/http/body_lease.h"
+
 namespace brazier::http {
 
 // Header fields in the order they came. Names compare without case.
@@ -56,6 +58,7 @@ struct HttpRequest {
   std::string body;  // chunks joined; still in its Content-Encoding
   std::string request_id;
   int64_t received_ns = 0;  // Clock::MonotonicNs, when its header was complete
+  std::shared_ptr<BodyLease> lease;  // of the body's bytes; whoever inflates it takes more; may be null
 };
 
 struct HttpResponse {

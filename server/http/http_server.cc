@@ -30,6 +30,7 @@
 #include "common/base/check.h"
 #include "common/observe/log.h"
 #include "common/observe/request_id.h"
+#include "server/http/body_lease.h"
 #include "server/http/response_head.h"
 #include "server/http/worker_pool.h"
 
@@ -83,30 +84,6 @@ struct Loop {
   std::unordered_set<std::shared_ptr<Connection>> connections;  // touched on the loop's thread only
   DateCache date;                                               // likewise
   std::thread thread;
-};
-
-// Bytes of bodies in flight: taken while a body comes in, given back when the last Responder of its request is gone.
-class BodyLease {
- public:
-  BodyLease(std::shared_ptr<std::atomic<size_t>> used, size_t bytes_max)
-      : used_(std::move(used)), bytes_max_(bytes_max) {}
-  ~BodyLease() { used_->fetch_sub(held_, std::memory_order_relaxed); }
-  // Makes it at least `bytes`.
-  bool GrowTo(size_t bytes) {
-    if (bytes <= held_) return true;
-    const size_t more = bytes - held_;
-    if (used_->fetch_add(more, std::memory_order_relaxed) + more > bytes_max_) {
-      used_->fetch_sub(more, std::memory_order_relaxed);
-      return false;
-    }
-    held_ = bytes;
-    return true;
-  }
-
- private:
-  const std::shared_ptr<std::atomic<size_t>> used_;  // shared: a Responder may outlive the server
-  const size_t bytes_max_;
-  size_t held_ = 0;
 };
 
 // What connections share. Thread-safe after construction.
@@ -285,10 +262,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     if (length.value_or(0) > body_bytes_max_) return RefuseLargeBody();
     lease_ = std::make_shared<BodyLease>(shared_.body_bytes, shared_.options.inflight_body_bytes_max);
     // Early: a body that cannot fit is not even read.
-    if (shared_.body_bytes->load(std::memory_order_relaxed) + length.value_or(0) >
-        shared_.options.inflight_body_bytes_max) {
-      return RefuseBusy();
-    }
+    if (length.value_or(0) > lease_->Available()) return RefuseBusy();
     body_started_ = SteadyClock::now();
     body_size_ = chunked ? 0 : *length;
     const std::string_view expect = request_.headers.Get("Expect");
@@ -397,7 +371,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
       return OnResponse(std::move(response));
     }
     // The sink holds the lease: the bytes are in flight until the handler has let go of its Responder.
-    Responder responder([weak = weak_from_this(), mailbox = loop_.mailbox, lease = std::move(lease_),
+    request_.lease = std::move(lease_);
+    Responder responder([weak = weak_from_this(), mailbox = loop_.mailbox, lease = request_.lease,
                          id = ++answering_](HttpResponse response) {
       mailbox->Post([weak, id, response = std::move(response)]() mutable {
         const auto self = weak.lock();

@@ -110,13 +110,12 @@ Body TakeBody(HttpRequest& request, size_t bytes_max, RawProfile* profile) {
   const std::string_view encoding = request.headers.Get("Content-Encoding");
   Body result;
   if (EqualsIgnoreCase(encoding, "gzip") && codec::IsGzip(AsBytes(request.body))) {
-    std::string inflated;
-    const Status status = codec::Gunzip(AsBytes(request.body), bytes_max, &inflated);
-    if (!status.ok()) {
-      result.refusal = RefusalOf(profile->params.format, status);
+    Result<std::string> inflated = InflateBody(request, bytes_max);
+    if (!inflated.ok()) {
+      result.refusal = RefusalOf(profile->params.format, inflated.status());
       return result;
     }
-    request.body = std::move(inflated);
+    request.body = std::move(*inflated);
   } else if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity") &&
              !EqualsIgnoreCase(encoding, "gzip")) {
     result.refusal = PlainError({Code::kUnimplemented, "unknown content encoding \"" +

@@ -351,6 +351,35 @@ TEST_F(WriteRoutes, IngestRefusals) {
   EXPECT_EQ(server_.Call("POST", "/ingest?name=a", "", "data").status, 503);
 }
 
+// A small body that inflates to a large one counts with its inflated size for as long as it is held.
+TEST(InflatedBodies, CountAsBytesInFlight) {
+  FakeDistributor distributor;
+  distributor.hold = true;
+  HttpServerOptions server_options;
+  server_options.inflight_body_bytes_max = 10 << 20;
+  TestServer server([&](Router* router) { AddPushRoutes(WriteOptions(), distributor, router); },
+                    server_options);
+  push::v1::PushRequest request;
+  request.add_series()->add_samples()->set_raw_profile(std::string(6 << 20, 'x'));
+  const std::string text = FormatRequest("POST", kPush, std::string(kProto) + "Content-Encoding: gzip\r\n",
+                                         GzipCompress(request.SerializeAsString()));
+  ASSERT_LT(text.size(), 100'000u);
+  TestClient first(server.port());
+  first.Send(text);
+  EXPECT_FALSE(first.Readable(std::chrono::milliseconds(300)));
+  TestClient second(server.port());
+  second.Send(text);
+  EXPECT_EQ(second.Receive().status, 503);
+  ASSERT_EQ(distributor.held.size(), 1u);
+  distributor.held[0](FakeDistributor::AcceptAll(distributor.requests[0]));
+  distributor.held.clear();
+  EXPECT_EQ(first.Receive().status, 200);
+  distributor.hold = false;
+  TestClient third(server.port());
+  third.Send(text);
+  EXPECT_EQ(third.Receive().status, 200);
+}
+
 TEST(DecodePush, HostileBytesNeverHurt) {
   const std::string good = TwoSeries().SerializeAsString();
   const PushLimits limits;

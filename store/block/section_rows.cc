@@ -115,15 +115,17 @@ Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts) {
     p.period = static_cast<int64_t>(period);
   }
   out.rows.resize(r.Count(5));
-  int64_t series = 0;
+  uint64_t series = 0;
   uint64_t profile = 0;
   for (DatasetRow& row : out.rows) {
-    series += r.Signed();
-    profile += r.Varint();
-    if (series < 0 || static_cast<uint64_t>(series) >= out.series.size() ||
-        profile >= out.profiles.size()) {
+    series += static_cast<uint64_t>(r.Signed());
+    const uint64_t distance = r.Varint();
+    // The distance is checked by itself: added, it could wrap around to a profile before.
+    if (series >= out.series.size() || distance >= out.profiles.size() ||
+        profile + distance >= out.profiles.size()) {
       return Corrupt("a row is wrong");
     }
+    profile += distance;
     row.series = static_cast<uint32_t>(series);
     row.profile = static_cast<uint32_t>(profile);
   }
@@ -132,7 +134,11 @@ Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts) {
     if (n > UINT32_MAX) return Corrupt("a row is too long");
     row.sample_count = static_cast<uint32_t>(n);
   }
-  for (DatasetRow& row : out.rows) row.flags = static_cast<uint8_t>(r.Varint());
+  for (DatasetRow& row : out.rows) {
+    const uint64_t flags = r.Varint();
+    if (flags > kRowFlagsAll) return Corrupt("a row has flags that this version does not know");
+    row.flags = static_cast<uint8_t>(flags);
+  }
   for (DatasetRow& row : out.rows) row.total = r.Signed();
   if (!r.ok() || !r.AtEnd()) return Corrupt("numbers are truncated");
   return out;

@@ -19,6 +19,7 @@ enum RowFlags : uint8_t {
   kHasSpans = 4,
   kHasTraces = 8,
 };
+inline constexpr uint8_t kRowFlagsAll = kSameStacks | kScaledValues | kHasSpans | kHasTraces;
 
 struct DatasetRow {
   uint32_t series = 0;

@@ -13,6 +13,8 @@ namespace {
 // The factor k > 1 with values == k * before for every sample, or 0.
 int64_t ScaleOf(std::span<const int64_t> values, const std::vector<int64_t>& before) {
   if (values.empty() || before.size() != values.size() || before[0] == 0) return 0;
+  // The one quotient that does not exist, and that stops the processor.
+  if (values[0] == INT64_MIN && before[0] == -1) return 0;
   const int64_t factor = values[0] / before[0];
   if (factor <= 1) return 0;
   for (size_t i = 0; i < values.size(); ++i) {

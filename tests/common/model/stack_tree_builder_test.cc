@@ -24,7 +24,9 @@ TEST(StackTreeBuilder, EqualsAMapAcrossResets) {
       const uint32_t node = builder.Child(parent, location);
       const auto [it, is_new] = known.emplace(std::pair(parent, location), node);
       ASSERT_EQ(it->second, node);
-      if (is_new) ASSERT_EQ(node, known.size()) << "nodes are numbered in the order of their making";
+      if (is_new) {
+        ASSERT_EQ(node, known.size()) << "nodes are numbered in the order of their making";
+      }
       ASSERT_EQ(nodes[node], (StackNode{parent, location}));
     }
     EXPECT_EQ(nodes.size(), known.size() + 1);

@@ -188,7 +188,7 @@ void Distributor::Send(const contract::RequestContext& context, std::shared_ptr<
     const int64_t inflight = inflight_bytes_.fetch_add(batch->bytes) + batch->bytes;
     metrics_.inflight_bytes.Set(inflight);
     if (inflight > static_cast<int64_t>(options_.inflight_bytes_max)) {
-      inflight_bytes_.fetch_sub(batch->bytes);
+      metrics_.inflight_bytes.Set(inflight_bytes_.fetch_sub(batch->bytes) - batch->bytes);
       call->Reject(batch->profile,
                    ResourceExhausted("the distributor holds its limit of " +
                                      std::to_string(options_.inflight_bytes_max) +

@@ -186,9 +186,10 @@ Groups GroupByLabelSet(const DecodedProfile& profile) {
   return groups;
 }
 
+// An empty service_name is one that is not given: a sample's label may still say it.
 Labels BaseLabels(Labels labels) {
+  if (labels.Get(label::kServiceName).empty()) labels.Erase(label::kServiceName);
   for (std::string_view name : {label::kDelta, label::kOrder, label::kSessionId}) labels.Erase(name);
-  if (labels.Get(label::kServiceName).empty()) labels.Set(label::kServiceName, kUnknownService);
   const std::string name(labels.Get(label::kName));
   if (name.starts_with(kGodeltaprofPrefix)) {
     labels.Set(label::kName, name.substr(kGodeltaprofPrefix.size()));
@@ -263,6 +264,8 @@ Result<std::vector<ProfileBatch>> Normalise(const std::string& tenant,
   DecodedProfile& profile = ingested.profile;
   const Labels base = BaseLabels(std::move(ingested.labels));
   RETURN_IF_ERROR(ValidateLabels(base, limits));
+  const std::string_view base_service =
+      base.Has(label::kServiceName) ? base.Get(label::kServiceName) : kUnknownService;
   const Groups groups = GroupByLabelSet(profile);
 
   std::map<std::string, ProfileBatch> by_service;
@@ -273,13 +276,15 @@ Result<std::vector<ProfileBatch>> Normalise(const std::string& tenant,
     if (samples.empty()) continue;
     Labels labels = base;
     for (const Label& l : profile.label_sets[set]) labels.SetDefault(l.name, l.value);
+    if (labels.Get(label::kServiceName).empty()) labels.Set(label::kServiceName, kUnknownService);
     if (set > 0) RETURN_IF_ERROR(ValidateLabels(labels, limits));
     const std::string service(labels.Get(label::kServiceName));
     ProfileBatch& batch = by_service[service];
     if (batch.profiles.empty()) {
       batch.tenant = tenant;
       batch.service = service;
-      const Hash128 id = by_service.size() == 1 && service == base.Get(label::kServiceName)
+      // By the service's name, not by the order of samples: a client that sends its profile anew may reorder them.
+      const Hash128 id = service == base_service
                              ? identity
                              : HashTo128(AsBytes(service), identity.high ^ identity.low);
       batch.profiles.push_back({id, profile.time_ns, profile.duration_ns, profile.period});

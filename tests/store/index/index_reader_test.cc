@@ -122,6 +122,25 @@ TEST_F(IndexReaderTest, LongAndShortDatasetsAreFoundTogether) {
   EXPECT_EQ(Found({.tenants = {"t"}, .start_ns = 401 * day, .end_ns = 402 * day}), "4/t/s ");
 }
 
+// The longest datasets of each class, asked for at the very end and just after it.
+TEST_F(IndexReaderTest, TheLongestOfEachDurationClassIsFoundAtItsEnd) {
+  for (uint32_t c = 0; c + 1 < kDurationClasses; ++c) {
+    const std::string service = "class-" + std::to_string(c);
+    for (int64_t longer : {0, 1}) {
+      const int64_t min_ns = 1000 + longer;
+      const int64_t max_ns = min_ns + DurationClassMax(c) + longer;
+      const uint64_t n = 2 * c + static_cast<uint64_t>(longer) + 1;
+      Add(MakeBlock(n, {MakeDataset("t", service, min_ns, max_ns, {n})}));
+      BlockSelection at{.tenants = {"t"}, .start_ns = max_ns, .end_ns = max_ns, .service = service};
+      EXPECT_EQ(Found(at), std::to_string(n) + "/t/" + service + " ");
+      at.start_ns = at.end_ns = max_ns + 1;
+      EXPECT_EQ(Found(at), "");
+    }
+    const BlockSelection before{.tenants = {"t"}, .start_ns = 0, .end_ns = 999, .service = service};
+    EXPECT_EQ(Found(before), "");
+  }
+}
+
 // One dataset that spans everything must not make each look-up walk the whole index.
 TEST_F(IndexReaderTest, ALookUpVisitsWhatItAnswers) {
   Add(MakeBlock(1, {MakeDataset("t", "s", 0, kTestTime, {1})}));

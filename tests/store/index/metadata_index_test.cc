@@ -250,6 +250,28 @@ TEST_F(MetadataIndexTest, HostileCommandsNeverCrash) {
   }
 }
 
+// More services than are cached: the entries must be the same as without a cache.
+TEST_F(MetadataIndexTest, ManyServicesKeepTheirClasses) {
+  const auto service = [](size_t s) { return "service-" + std::to_string(s); };
+  const size_t services = MetadataIndex::kServicesCachedMax + 100;
+  constexpr size_t kPerBlock = 4000;
+  for (size_t s = 0; s < services; s += kPerBlock) {
+    std::vector<DatasetMeta> datasets;
+    for (size_t i = s; i < std::min(services, s + kPerBlock); ++i) {
+      datasets.push_back(MakeDataset("t", service(i), 100, 200, {}));
+    }
+    AddOne(MakeBlock(s + 1, datasets));
+  }
+  AddOne(MakeBlock(7'000'001, {MakeDataset("t", service(0), 100, 100 + 60 * kMinute, {}),
+                               MakeDataset("t", service(services - 1), 100, 100 + 60 * kMinute, {})}));
+  EXPECT_EQ(ListServices(index_.store(), "t")->size(), services);
+  for (size_t s : {size_t{0}, services - 1}) {
+    const auto found = index_.Find(
+        {.tenants = {"t"}, .start_ns = 150, .end_ns = 160, .service = service(s)});
+    EXPECT_EQ(found->size(), 2u) << "the short dataset and the long one";
+  }
+}
+
 TEST_F(MetadataIndexTest, StateOfALaterVersionIsRefused) {
   kv::WriteBatch batch;
   batch.Put(kv::Family::kState, VersionKey(), "2");

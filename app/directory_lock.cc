@@ -30,7 +30,7 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(const std::string&
     return Internal("folder " + directory + " cannot be created: " + error.message() +
                     "; choose another with data-dir");
   }
-  const std::string path = directory + "/LOCK";
+  const std::string path = directory + "/brazier.lock";
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {
     return Internal("file " + path + " cannot be opened: " + std::strerror(errno) +

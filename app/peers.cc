@@ -18,11 +18,14 @@ bool Plays(const Member& member, std::string_view role) {
 // The connections of the members that play `role`: old ones are kept, new ones made, others let go.
 template <typename Peer, typename Connect, typename Same>
 std::map<std::string, Peer> Refresh(const MemberList& list, std::string_view role,
+                                    const std::string& self_id,
                                     const std::map<std::string, Peer>& old, const Connect& connect,
                                     const Same& keep) {
   std::map<std::string, Peer> fresh;
   for (const Member& member : list.members) {
-    if (!Plays(member, role) || member.draining || member.pipeline_address.empty()) continue;
+    if (!Plays(member, role) || member.pipeline_address.empty()) continue;
+    // What came in here before this process began to drain may still use its own workers.
+    if (member.draining && member.id != self_id) continue;
     const auto known = old.find(member.id);
     if (known != old.end() && known->second.member.pipeline_address == member.pipeline_address) {
       fresh.emplace(member.id, keep(known->second, member));
@@ -77,22 +80,25 @@ void Membership::RunOnce() {
       status = members.status();
     }
   }
-  if (!status.ok()) {
-    heartbeat_failures_.Add();
-    Log(LogLevel::kWarn, "metastore did not take the heartbeat",
-        {{"request_id", context.request_id}, {"error", status.ToString()}});
+  if (!status.ok()) heartbeat_failures_.Add();
+  // One line per change, not one per second; the counter has the rest.
+  if (status.ok() != reached_) {
+    reached_ = status.ok();
+    Log(reached_ ? LogLevel::kInfo : LogLevel::kWarn,
+        reached_ ? "metastore takes heartbeats" : "metastore does not take heartbeats",
+        {{"request_id", context.request_id}, {"error", status.message()}});
   }
 }
 
 void Membership::Apply(const MemberList& list) {
   const size_t known = writer_connections_.size() + backend_connections_.size();
   writer_connections_ = Refresh(
-      list, "segment-writer", writer_connections_, factories_.segment_writer,
+      list, "segment-writer", self_.id, writer_connections_, factories_.segment_writer,
       [](const contract::SegmentWriterPeer& peer, const Member& member) {
         return contract::SegmentWriterPeer{member, peer.writer};
       });
   backend_connections_ = Refresh(
-      list, "query-backend", backend_connections_, factories_.query_backend,
+      list, "query-backend", self_.id, backend_connections_, factories_.query_backend,
       [](const contract::QueryBackendPeer& peer, const Member& member) {
         return contract::QueryBackendPeer{member, peer.backend};
       });

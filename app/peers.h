@@ -91,6 +91,7 @@ class Membership {
 
   std::mutex run_mu_;  // one RunOnce at a time
   Member self_;        // guarded by run_mu_
+  bool reached_ = true;  // the metastore, in the last round; guarded by run_mu_
   // Connections by member id, kept while id and address stay the same. Guarded by run_mu_.
   std::map<std::string, contract::SegmentWriterPeer> writer_connections_;
   std::map<std::string, contract::QueryBackendPeer> backend_connections_;

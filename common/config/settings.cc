@@ -68,31 +68,32 @@ void AddDoors(std::vector<Setting>& t) {
                .meaning = "Threads that serve HTTP requests. 0: one per core.",
                .field = FIELD(http.threads)});
   t.push_back({.group = group, .key = "http.connections-max", .type = kInt,
-               .default_text = "4096", .unit = "connections", .min = 1, .max = 1'000'000,
-               .stability = kAdvanced, .meaning = "Open HTTP connections; further ones are closed.",
+               .default_text = "10000", .unit = "connections", .min = 1, .max = 1'000'000,
+               .stability = kAdvanced,
+               .meaning = "Open HTTP connections; further ones are answered 503 and closed.",
                .field = FIELD(http.connections_max)});
   t.push_back({.group = group, .key = "http.body-bytes-max", .type = kBytes,
                .default_text = "256MiB", .min = kKiB, .max = 4 * kGiB,
                .meaning = "Largest body of one HTTP request; a larger one is answered 413.",
                .field = FIELD(http.body_bytes_max)});
   t.push_back({.group = group, .key = "http.inflight-bytes-max", .type = kBytes,
-               .default_text = "64MiB", .min = kMiB, .max = kTiB,
+               .default_text = "256MiB", .min = kMiB, .max = kTiB,
                .meaning = "Bodies of all HTTP requests in work at a time; beyond it requests are "
-                          "answered 503. A single larger body is served when nothing else is.",
+                          "answered 503. At least http.body-bytes-max.",
                .field = FIELD(http.inflight_bytes_max)});
   t.push_back({.group = group, .key = "ui.dir", .type = kString, .default_text = "",
                .may_be_empty = true, .stability = kAdvanced,
-               .meaning = "Folder with the files of the web UI, read at each request. Empty: those "
-                          "inside the program.",
+               .meaning = "Folder with the files of the web UI, read at the start. Empty: those inside "
+                          "the program.",
                .field = FIELD(ui_dir)});
   t.push_back({.group = group, .key = "thrift.listen", .type = kHostPort,
                .default_text = "127.0.0.1:4041", .may_be_empty = true,
                .meaning = "Address of the Thrift services: Push, Query, Metastore. Empty: off.",
                .field = FIELD(thrift.listen)});
   t.push_back({.group = group, .key = "thrift.connections-max", .type = kInt,
-               .default_text = "512", .unit = "connections", .min = 1, .max = 100'000,
+               .default_text = "1024", .unit = "connections", .min = 1, .max = 100'000,
                .stability = kAdvanced,
-               .meaning = "Open Thrift connections, one thread each; further ones wait.",
+               .meaning = "Open Thrift connections, one thread each; further ones are closed.",
                .field = FIELD(thrift.connections_max)});
   t.push_back({.group = group, .key = "zeromq.listen", .type = kEndpoint,
                .default_text = "tcp://127.0.0.1:4042", .may_be_empty = true,
@@ -201,7 +202,7 @@ void AddWrite(std::vector<Setting>& t) {
                           "retry counts once at once. 0: not at all.",
                .field = FIELD(dedup.window_ns)});
   t.push_back({.group = group, .key = "dedup.bytes-max", .type = kBytes, .default_text = "64MiB",
-               .min = kMiB, .max = 64 * kGiB, .stability = kAdvanced,
+               .min = kMiB, .max = kGiB, .stability = kAdvanced,
                .meaning = "Memory of those identities, 16 bytes each; the oldest are forgotten.",
                .field = FIELD(dedup.bytes_max)});
   t.push_back({.group = group, .key = "dedup.without-id", .type = kBool, .default_text = "true",
@@ -298,6 +299,13 @@ Status ValidateConfig(const Config& config) {
                            ") must be at least limits.max-profile-bytes (" +
                            FormatBytes(config.limits.max_profile_bytes) +
                            "): a profile of that size could never be accepted");
+  }
+  if (config.http.inflight_bytes_max < config.http.body_bytes_max) {
+    return InvalidArgument("http.inflight-bytes-max (" +
+                           FormatBytes(config.http.inflight_bytes_max) +
+                           ") must be at least http.body-bytes-max (" +
+                           FormatBytes(config.http.body_bytes_max) +
+                           "): a body of that size could never be accepted");
   }
   if (config.segment.buffer_bytes_max < config.segment.bytes_max) {
     return InvalidArgument("segment.buffer-bytes-max (" +

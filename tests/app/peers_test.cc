@@ -128,6 +128,14 @@ TEST_F(PeersTest, LeavesOutTheDrainingAndTheForgotten) {
   EXPECT_EQ((*held)[0].writer.use_count(), 1);
 }
 
+TEST_F(PeersTest, OwnWorkersStayReachableWhileDraining) {
+  metastore_.list.members = {Writer("self", "tcp://self:1"), Writer("z", "tcp://z:1")};
+  metastore_.list.members[0].draining = metastore_.list.members[1].draining = true;
+  membership_.RunOnce();
+  ASSERT_EQ(membership_.segment_writers().Live()->size(), 1u);
+  EXPECT_EQ((*membership_.segment_writers().Live())[0].member.id, "self");
+}
+
 TEST_F(PeersTest, ASilentMetastoreChangesNothingButIsCounted) {
   metastore_.list.members = {Writer("a", "tcp://a:1")};
   membership_.RunOnce();

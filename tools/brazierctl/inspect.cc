@@ -10,7 +10,9 @@ Status Inspect(const std::string& file, std::ostream& out) {
   auto text = block::InspectObject(AsBytes(data), &damaged);
   if (!text.ok()) return text.status().Annotate(file);
   out << *text;
-  if (damaged > 0) return Corruption(file + ": " + std::to_string(damaged) + " sections are damaged");
+  if (damaged > 0) {
+    return Corruption(file + ": " + std::to_string(damaged) + " sections fail their checksum");
+  }
   return Status::Ok();
 }
 

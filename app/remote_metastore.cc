@@ -1,0 +1,54 @@
+#include "app/remote_metastore.h"
+
+#include <utility>
+
+namespace brazier::app {
+
+RemoteMetastore::RemoteMetastore(contract::Metastore& client, const Clock& clock)
+    : client_(client),
+      clock_(clock),
+      last_(Unavailable("the metastore has not been reached yet")),
+      last_time_ns_(clock.MonotonicNs()) {}
+
+void RemoteMetastore::AddBlocks(const contract::RequestContext& context,
+                                contract::AddBlocksRequest request,
+                                std::function<void(Result<contract::AddBlocksResponse>)> done) {
+  client_.AddBlocks(context, std::move(request), std::move(done));
+}
+
+Result<std::vector<BlockMeta>> RemoteMetastore::FindBlocks(
+    const contract::RequestContext& context, const contract::FindBlocksRequest& request) {
+  return client_.FindBlocks(context, request);
+}
+
+Result<contract::TenantStats> RemoteMetastore::GetTenantStats(
+    const contract::RequestContext& context, const std::string& tenant) {
+  return client_.GetTenantStats(context, tenant);
+}
+
+Status RemoteMetastore::Heartbeat(const contract::RequestContext& context, const Member& member) {
+  const Status heartbeat = client_.Heartbeat(context, member);
+  Remember(heartbeat.ok() ? client_.Ready() : heartbeat);
+  return heartbeat;
+}
+
+Result<MemberList> RemoteMetastore::Members(const contract::RequestContext& context) {
+  return client_.Members(context);
+}
+
+Status RemoteMetastore::Ready() {
+  std::lock_guard lock(mu_);
+  if (last_.ok() && clock_.MonotonicNs() - last_time_ns_ > MemberList::kTtlMs * kNsPerMs) {
+    return Unavailable("the metastore has not answered for " +
+                       std::to_string(MemberList::kTtlMs / 1000) + " s");
+  }
+  return last_;
+}
+
+void RemoteMetastore::Remember(const Status& status) {
+  std::lock_guard lock(mu_);
+  last_ = status;
+  last_time_ns_ = clock_.MonotonicNs();
+}
+
+}  // namespace brazier::app

@@ -1,0 +1,271 @@
+#include "app/wiring.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <unistd.h>
+
+#include "app/cluster.h"
+#include "app/directory_lock.h"
+#include "app/doors.h"
+#include "app/greeting.h"
+#include "app/peers.h"
+#include "app/readiness.h"
+#include "app/remote_metastore.h"
+#include "app/role_options.h"
+#include "app/target.h"
+#include "app/version.h"
+#include "common/base/check.h"
+#include "common/observe/log.h"
+#include "common/rpc/metastore_client.h"
+#include "server/distributor/distributor.h"
+#include "server/metastore/metastore_role.h"
+#include "server/query_frontend/query_frontend.h"
+#include "store/object/filesystem_object_store.h"
+#include "worker/query_backend/query_backend.h"
+#include "worker/segment_writer/segment_writer.h"
+
+namespace brazier::app {
+namespace {
+
+// How long the others may still send to a process that has told the metastore that it drains.
+constexpr auto kDrainNoticeTime =
+    std::chrono::milliseconds(MemberList::kHeartbeatIntervalMs + 200);
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "localhost";
+}
+
+// Unique and stable per process slot: two processes of one host differ in roles or in the port of the pipeline.
+std::string MemberIdOf(const config::Config& config, const Roles& roles) {
+  if (!config.member_id.empty()) return config.member_id;
+  std::string id = HostName();
+  if (roles.IsAll()) return id;
+  for (const std::string& role : roles.Names()) id += "-" + role;
+  const size_t colon = config.pipeline.listen.rfind(':');
+  if (roles.ServesPipeline() && colon != std::string::npos) {
+    id += "-" + config.pipeline.listen.substr(colon + 1);
+  }
+  return id;
+}
+
+}  // namespace
+
+class Process::Impl {
+ public:
+  explicit Impl(const config::Config& config, const Roles& roles)
+      : config_(config), roles_(roles), member_id_(MemberIdOf(config, roles)) {}
+
+  Status Start();
+  void Stop();
+  std::string Greeting() const {
+    return GreetingText(config_, roles_, kVersion, doors_->http_port(), doors_->thrift_port());
+  }
+
+ private:
+  Status OpenStores();
+  Status StartWorkers();
+  void JoinCluster();
+  void StartFrontRoles();
+  void AddReadiness();
+  Status OpenDoors();
+
+  contract::SegmentWriterPeers& SegmentWriters();
+  contract::QueryBackendPeers& QueryBackends();
+
+  const config::Config config_;
+  const Roles roles_;
+  const std::string member_id_;
+  const Clock& clock_ = SystemClock();
+  Random& random_ = SystemRandom();
+  MetricsRegistry metrics_;
+  Readiness readiness_;
+
+  // In the order of their start.
+  std::unique_ptr<DirectoryLock> metastore_lock_;
+  std::unique_ptr<object::ObjectStore> objects_;
+  std::unique_ptr<metastore::MetastoreRole> metastore_role_;
+  std::unique_ptr<rpc::MetastoreClient> metastore_client_;
+  std::unique_ptr<RemoteMetastore> remote_metastore_;
+  contract::Metastore* metastore_ = nullptr;  // the role here, or the remote one
+  std::unique_ptr<pipeline::Context> pipeline_context_;
+  std::unique_ptr<pipeline::Loop> pipeline_loop_;
+  std::unique_ptr<segment_writer::SegmentWriter> segment_writer_;
+  std::unique_ptr<query_backend::QueryBackend> query_backend_;
+  std::unique_ptr<PipelineDoor> pipeline_door_;
+  SegmentWriterPeerList local_segment_writers_;  // of a process with every role
+  QueryBackendPeerList local_query_backends_;
+  std::unique_ptr<Membership> membership_;
+  std::unique_ptr<distributor::Distributor> distributor_;
+  std::unique_ptr<query_frontend::QueryFrontend> query_frontend_;
+  std::unique_ptr<Doors> doors_;
+  bool stopped_ = false;
+};
+
+Status Process::Impl::Start() {
+  AddProcessMetrics(metrics_);
+  metrics_.GetGauge("brazier_build_info", "1, with the version of the program.",
+                    {{"version", kVersion}}).Set(1);
+  RETURN_IF_ERROR(OpenStores());
+  RETURN_IF_ERROR(StartWorkers());
+  JoinCluster();
+  StartFrontRoles();
+  AddReadiness();
+  RETURN_IF_ERROR(OpenDoors());
+  Log(LogLevel::kInfo, "started",
+      {{"version", kVersion},
+       {"member", member_id_},
+       {"http_port", doors_->http_port()},
+       {"thrift_port", doors_->thrift_port()}});
+  return Status::Ok();
+}
+
+Status Process::Impl::OpenStores() {
+  const std::string folder = ObjectsFolder(config_);
+  auto objects = object::FilesystemObjectStore::Open(folder);
+  if (!objects.ok()) {
+    return objects.status().Annotate("object store " + folder +
+                                     " (setting object-store.path or data-dir)");
+  }
+  objects_ = std::move(*objects);
+  if (!roles_.metastore) {
+    metastore_client_ = std::make_unique<rpc::MetastoreClient>(MetastoreClientOptionsOf(config_),
+                                                               clock_, random_, metrics_);
+    remote_metastore_ = std::make_unique<RemoteMetastore>(*metastore_client_, clock_);
+    metastore_ = remote_metastore_.get();
+    return Status::Ok();
+  }
+  ASSIGN_OR_RETURN(metastore_lock_, DirectoryLock::Acquire(MetastoreFolder(config_)));
+  ASSIGN_OR_RETURN(metastore_role_, metastore::MetastoreRole::Open(MetastoreOptionsOf(config_),
+                                                                   clock_, metrics_, random_));
+  metastore_ = metastore_role_.get();
+  return Status::Ok();
+}
+
+Status Process::Impl::StartWorkers() {
+  if (roles_.segment_writer) {
+    segment_writer_ = std::make_unique<segment_writer::SegmentWriter>(
+        SegmentWriterOptionsOf(config_), *objects_, *metastore_, clock_, random_, metrics_);
+  }
+  if (roles_.query_backend) {
+    query_backend_ = std::make_unique<query_backend::QueryBackend>(QueryBackendOptionsOf(config_),
+                                                                   *objects_, clock_, metrics_);
+  }
+  pipeline_context_ = std::make_unique<pipeline::Context>();
+  pipeline_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{}, *pipeline_context_);
+  if (roles_.IsAll() || !roles_.ServesPipeline()) return Status::Ok();
+  ASSIGN_OR_RETURN(pipeline_door_,
+                   PipelineDoor::Open(config_.pipeline.listen,
+                                      {segment_writer_.get(), query_backend_.get()},
+                                      QueryThreadsOf(config_), *pipeline_loop_, metrics_));
+  return Status::Ok();
+}
+
+void Process::Impl::JoinCluster() {
+  Member self{.id = member_id_, .roles = roles_.Names(), .rpc_address = config_.thrift.listen};
+  if (pipeline_door_) {
+    self.pipeline_address = config_.pipeline.advertise.empty() ? pipeline_door_->address()
+                                                               : config_.pipeline.advertise;
+  }
+  if (roles_.IsAll()) {
+    local_segment_writers_.Replace({LocalPeer(self, *segment_writer_)});
+    local_query_backends_.Replace({LocalPeer(self, *query_backend_)});
+  }
+  membership_ = std::make_unique<Membership>(
+      self, *metastore_,
+      MakePeerFactories(member_id_, {segment_writer_.get(), query_backend_.get()}, *pipeline_loop_,
+                        metrics_),
+      clock_, random_, metrics_);
+  membership_->Start();
+}
+
+contract::SegmentWriterPeers& Process::Impl::SegmentWriters() {
+  return roles_.IsAll() ? static_cast<contract::SegmentWriterPeers&>(local_segment_writers_)
+                        : membership_->segment_writers();
+}
+
+contract::QueryBackendPeers& Process::Impl::QueryBackends() {
+  return roles_.IsAll() ? static_cast<contract::QueryBackendPeers&>(local_query_backends_)
+                        : membership_->query_backends();
+}
+
+void Process::Impl::StartFrontRoles() {
+  if (roles_.distributor) {
+    distributor_ = std::make_unique<distributor::Distributor>(
+        DistributorOptionsOf(config_), SegmentWriters(), clock_, random_, metrics_);
+  }
+  if (roles_.query_frontend) {
+    query_frontend_ = std::make_unique<query_frontend::QueryFrontend>(
+        QueryFrontendOptionsOf(config_), *metastore_, QueryBackends(), clock_, metrics_);
+  }
+}
+
+// Every role here, and the metastore wherever it is: without it, no push and no query would succeed.
+void Process::Impl::AddReadiness() {
+  readiness_.Add("metastore", [this] { return metastore_->Ready(); });
+  if (segment_writer_) {
+    readiness_.Add("segment-writer", [this] { return segment_writer_->Ready(); });
+  }
+  if (query_backend_) readiness_.Add("query-backend", [this] { return query_backend_->Ready(); });
+  if (distributor_) readiness_.Add("distributor", [this] { return distributor_->Ready(); });
+  if (query_frontend_) {
+    readiness_.Add("query-frontend", [this] { return query_frontend_->Ready(); });
+  }
+}
+
+Status Process::Impl::OpenDoors() {
+  ASSIGN_OR_RETURN(doors_, Doors::Open(config_, member_id_,
+                                       {.distributor = distributor_.get(),
+                                        .query_frontend = query_frontend_.get(),
+                                        .metastore = metastore_role_.get()},
+                                       readiness_, *pipeline_loop_, clock_, random_, metrics_));
+  return Status::Ok();
+}
+
+void Process::Impl::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  readiness_.SetDraining();
+  if (membership_ && doors_) membership_->AnnounceDraining();
+  if (pipeline_door_ && doors_) std::this_thread::sleep_for(kDrainNoticeTime);
+  if (doors_) doors_->Close(std::chrono::milliseconds(config_.shutdown_timeout_ns / kNsPerMs));
+  // Nothing comes in any more: what the segment-writer still holds belongs to requests of other processes.
+  if (segment_writer_) segment_writer_->Stop();
+  if (pipeline_door_) pipeline_door_->Stop();
+  if (membership_) membership_->Stop();
+  // The loop fails what remote peers have not answered; after it nobody calls into a front role any more.
+  if (pipeline_loop_) pipeline_loop_->Stop();
+  doors_.reset();
+  query_frontend_.reset();
+  distributor_.reset();
+  membership_.reset();
+  local_query_backends_.Replace({});
+  local_segment_writers_.Replace({});
+  pipeline_door_.reset();
+  query_backend_.reset();
+  segment_writer_.reset();
+  pipeline_loop_.reset();
+  pipeline_context_.reset();
+  metastore_client_.reset();  // answers what it holds; nothing new comes
+  remote_metastore_.reset();
+  metastore_role_.reset();
+  objects_.reset();
+  metastore_lock_.reset();
+}
+
+Process::Process(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Process::~Process() { Stop(); }
+
+Result<std::unique_ptr<Process>> Process::Start(const config::Config& config) {
+  ASSIGN_OR_RETURN(const Roles roles, ParseTarget(config.target));
+  std::unique_ptr<Process> process(new Process(std::make_unique<Impl>(config, roles)));
+  RETURN_IF_ERROR(process->impl_->Start());
+  return process;
+}
+
+void Process::Stop() { impl_->Stop(); }
+std::string Process::Greeting() const { return impl_->Greeting(); }
+
+}  // namespace brazier::app

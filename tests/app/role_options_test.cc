@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include "app/role_options.h"
+#include "common/base/clock.h"
+#include "common/config/load.h"
+
+namespace brazier::app {
+namespace {
+
+config::Config Load(const std::vector<std::string>& flags) {
+  const auto command_line = config::ParseCommandLine(flags);
+  EXPECT_TRUE(command_line.ok()) << command_line.status().ToString();
+  const auto loaded = config::LoadConfig(
+      *command_line, {}, [](const std::string&) -> Result<std::string> { return NotFound(""); });
+  EXPECT_TRUE(loaded.ok()) << loaded.status().ToString();
+  return loaded->config;
+}
+
+TEST(RoleOptions, LimitsReachTheDistributor) {
+  const auto options = DistributorOptionsOf(
+      Load({"--limits.max-samples=7", "--limits.max-sample-labels=8", "--limits.max-stack-depth=9",
+            "--limits.max-symbol-length=10", "--limits.max-profile-bytes=1MiB",
+            "--limits.max-label-names=11", "--limits.max-label-name-length=12",
+            "--limits.max-label-value-length=13", "--limits.rate-bytes-per-second=14",
+            "--limits.burst-bytes=2MiB", "--limits.reject-older-than=15s",
+            "--limits.reject-newer-than=16s", "--limits.unlimited", "--no-dedup.without-id"}));
+  EXPECT_EQ(options.limits.ingest.profile.samples_max, 7u);
+  EXPECT_EQ(options.limits.ingest.profile.sample_labels_max, 8u);
+  EXPECT_EQ(options.limits.ingest.profile.stack_depth_max, 9u);
+  EXPECT_EQ(options.limits.ingest.profile.symbol_value_bytes_max, 10u);
+  EXPECT_EQ(options.limits.ingest.profile_bytes_max, 1u << 20);
+  EXPECT_EQ(options.limits.label_names_max, 11u);
+  EXPECT_EQ(options.limits.label_name_bytes_max, 12u);
+  EXPECT_EQ(options.limits.label_value_bytes_max, 13u);
+  EXPECT_EQ(options.limits.rate_bytes_per_second, 14);
+  EXPECT_EQ(options.limits.burst_bytes, 2 << 20);
+  EXPECT_EQ(options.limits.reject_older_than_ns, 15 * kNsPerSecond);
+  EXPECT_EQ(options.limits.reject_newer_than_ns, 16 * kNsPerSecond);
+  EXPECT_TRUE(options.limits.unlimited);
+  EXPECT_FALSE(options.dedup_without_id);
+}
+
+TEST(RoleOptions, ZeroAgeLimitsAdmitEveryTime) {
+  const auto limits =
+      DistributorOptionsOf(Load({"--limits.reject-older-than=0", "--limits.reject-newer-than=0"}))
+          .limits;
+  const int64_t now_ns = 1'700'000'000 * kNsPerSecond;
+  EXPECT_LT(now_ns - limits.reject_older_than_ns, 0);       // before 1970
+  EXPECT_GT(now_ns + limits.reject_newer_than_ns, 0);       // no overflow
+  EXPECT_GT(now_ns + limits.reject_newer_than_ns, 2 * now_ns);
+}
+
+TEST(RoleOptions, AddressesAreSplit) {
+  const auto http = HttpServerOptionsOf(Load({"--http.listen=[::1]:7", "--http.threads=3",
+                                              "--http.connections-max=9"}));
+  EXPECT_EQ(http.address, "::1");
+  EXPECT_EQ(http.port, 7);
+  EXPECT_EQ(http.io_threads, 3u);
+  EXPECT_EQ(http.connections_max, 9u);
+  const auto thrift = ThriftOptionsOf(Load({"--thrift.listen=:8"}));
+  EXPECT_EQ(thrift.host, "0.0.0.0");
+  EXPECT_EQ(thrift.port, 8);
+  EXPECT_EQ(MetastoreClientOptionsOf(Load({"--metastore.address=meta:9"})).addresses,
+            std::vector<std::string>{"meta:9"});
+}
+
+TEST(RoleOptions, TheRest) {
+  const config::Config config =
+      Load({"--segment.linger=1ms", "--segment.bytes-max=1MiB", "--segment.buffer-bytes-max=2MiB",
+            "--query.threads=5", "--query.memory-bytes-max=32MiB", "--query.timeout=7s",
+            "--limits.max-query-length=1h", "--limits.max-query-lookback=0", "--multitenancy",
+            "--http.body-bytes-max=3MiB", "--data-dir=d", "--dedup.window=9s",
+            "--dedup.bytes-max=5MiB", "--zeromq.listen=", "--zeromq.pull-listen=ipc://p"});
+  EXPECT_EQ(MetastoreOptionsOf(config).folder, "d/metastore");
+  EXPECT_EQ(MetastoreOptionsOf(config).dedup_window_ns, 9 * kNsPerSecond);
+  EXPECT_EQ(MetastoreOptionsOf(config).dedup_bytes_max, 5u << 20);
+  EXPECT_EQ(IngestEndpointOptionsOf(config).address, "");
+  EXPECT_EQ(IngestEndpointOptionsOf(config).pull_address, "ipc://p");
+  EXPECT_TRUE(IngestEndpointOptionsOf(config).multitenancy);
+  EXPECT_EQ(SegmentWriterOptionsOf(config).linger_ns, 1'000'000);
+  EXPECT_EQ(SegmentWriterOptionsOf(config).segment_bytes_max, 1u << 20);
+  EXPECT_EQ(SegmentWriterOptionsOf(config).buffer_bytes_max, 2u << 20);
+  EXPECT_EQ(QueryBackendOptionsOf(config).threads, 5);
+  EXPECT_EQ(QueryBackendOptionsOf(config).memory_bytes_max, 32u << 20);
+  EXPECT_EQ(QueryThreadsOf(config), 5u);
+  EXPECT_EQ(QueryFrontendOptionsOf(config).query_length_max_ns, 3600 * kNsPerSecond);
+  EXPECT_EQ(QueryFrontendOptionsOf(config).query_lookback_ns, 0);
+  EXPECT_TRUE(WriteOptionsOf(config).multitenancy);
+  EXPECT_EQ(WriteOptionsOf(config).body_bytes_max, 3u << 20);
+  EXPECT_TRUE(ReadOptionsOf(config).multitenancy);
+  EXPECT_EQ(ReadOptionsOf(config).timeout, std::chrono::seconds(7));
+  EXPECT_EQ(ObjectsFolder(config), "d/objects");
+  EXPECT_EQ(MetastoreFolder(config), "d/metastore");
+  EXPECT_EQ(ObjectsFolder(Load({"--object-store.path=o"})), "o");
+}
+
+}  // namespace
+}  // namespace brazier::app

@@ -1,0 +1,83 @@
+#include <gtest/gtest.h>
+
+#include "tools/brazierctl/print_report.h"
+
+namespace brazier::ctl {
+namespace {
+
+// main 100 -> work 90 (self 30) -> main 60 (recursion), main -> idle 10.
+FlameTree Tree() {
+  FlameTreeBuilder builder;
+  const uint32_t main_name = builder.NameId("main");
+  const uint32_t main = builder.Child(FlameTreeBuilder::kRoot, main_name);
+  const uint32_t work = builder.Child(main, builder.NameId("work"));
+  builder.AddSelf(work, 30);
+  builder.AddSelf(builder.Child(work, main_name), 60);
+  builder.AddSelf(builder.Child(main, builder.NameId("idle")), 10);
+  return builder.Finish();
+}
+
+TEST(TopFunctions, SortsBySelfAndCountsRecursionOnce) {
+  EXPECT_EQ(TopFunctionsText(Tree(), "samples", 40),
+            "total 100\n"
+            "      self          total        function\n"
+            "        60  60.0%        100 100.0%  main\n"
+            "        30  30.0%         90  90.0%  work\n"
+            "        10  10.0%         10  10.0%  idle\n");
+}
+
+TEST(TopFunctions, SaysWhatItLeftOut) {
+  const std::string text = TopFunctionsText(Tree(), "samples", 1);
+  EXPECT_EQ(text.find("work"), std::string::npos);
+  EXPECT_NE(text.find("... 2 more\n"), std::string::npos);
+}
+
+TEST(Tree, IndentsWithTheHeaviestFirst) {
+  EXPECT_EQ(TreeText(Tree(), "samples", 0),
+            "       100 100.0% total\n"
+            "       100 100.0%   main\n"
+            "        90  90.0%     work\n"
+            "        60  60.0%       main\n"
+            "        10  10.0%     idle\n");
+  const std::string text = TreeText(Tree(), "samples", 0.2);
+  EXPECT_EQ(text.find("idle"), std::string::npos);
+  EXPECT_NE(text.find("... 1 smaller branches"), std::string::npos);
+}
+
+TEST(Folded, IsOneLinePerStackWithAValue) {
+  EXPECT_EQ(FoldedText(Tree()), "main;work 30\nmain;work;main 60\nmain;idle 10\n");
+}
+
+TEST(Reports, AnEmptyAnswerIsPrintedToo) {
+  const FlameTree empty;
+  EXPECT_EQ(FoldedText(empty), "");
+  EXPECT_NE(TopFunctionsText(empty, "nanoseconds", 10).find("total 0ns"), std::string::npos);
+  EXPECT_EQ(TreeText(empty, "samples", 0.01), "         0   0.0% total\n");
+}
+
+TEST(Values, HaveTheUnitOfTheirType) {
+  EXPECT_EQ(ValueText(1.5e9, "nanoseconds"), "1.50s");
+  EXPECT_EQ(ValueText(2e6, "nanoseconds"), "2.00ms");
+  EXPECT_EQ(ValueText(2 << 20, "bytes"), "2.00MiB");
+  EXPECT_EQ(ValueText(1000, "bytes"), "1000B");
+  EXPECT_EQ(ValueText(1234, "count"), "1234");
+}
+
+TEST(TimeSeries, OneLinePerPoint) {
+  TimeSeriesSet series;
+  series[Labels({{"service_name", "api"}})][1'700'000'000'000'000'000] = {.sum = 12, .count = 3};
+  EXPECT_EQ(TimeSeriesText(series),
+            "{service_name=\"api\"}\n  2023-11-14T22:13:20Z  12 in 3 profiles\n");
+}
+
+TEST(Stats, FailuresAreNotToBeOverlooked) {
+  QueryStats stats;
+  stats.blocks_planned = 3;
+  stats.blocks_read = 2;
+  EXPECT_EQ(StatsText(stats).find("FAILED"), std::string::npos);
+  stats.blocks_failed = 1;
+  EXPECT_NE(StatsText(stats).find("1 BLOCKS FAILED"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace brazier::ctl

@@ -1,0 +1,52 @@
+// The commands of brazierctl, apart from the parsing of their options. Each prints to `out` and returns what went wrong.
+// Thread-compatible; each makes its own connection.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+
+namespace brazier::ctl {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1:4041";  // Thrift "host:port"
+  std::string tenant;                      // empty: the server runs without multi-tenancy
+  int64_t timeout_ms = 30'000;
+};
+
+struct PushOptions {
+  std::string format = "pprof";
+  std::vector<std::string> labels;  // "name=value"
+  std::string name;                 // "app.cpu{tag=value}"; replaces labels
+  std::string id;                   // the client's id of the profile
+  std::vector<std::string> files;   // "-": standard input
+};
+
+enum class QueryOutput { kTop, kTree, kFolded, kPprof, kSeries, kTypes, kLabels, kValues, kTimeline };
+
+struct QueryOptions {
+  QueryOutput output = QueryOutput::kTop;
+  std::string selector = "{}";
+  std::string profile_type;    // id; needed by kTop, kTree, kFolded, kPprof, kTimeline
+  int64_t since_ns = 0;        // before now
+  int64_t start_ns = 0;        // instead of `since_ns`, with end_ns
+  int64_t end_ns = 0;
+  std::string label;           // kValues
+  std::vector<std::string> group_by;  // kTimeline
+  int64_t step_ns = 15'000'000'000;   // kTimeline
+  size_t rows = 40;            // kTop
+  std::string file;            // kPprof: where to write; empty: `out`
+};
+
+// Sends each file as one profile and prints the receipt. Fails when any was rejected.
+Status Push(const ServerOptions& server, const PushOptions& options, std::ostream& out);
+Status Query(const ServerOptions& server, const QueryOptions& options, std::ostream& out);
+// OK when a push and a query made now would be expected to succeed.
+Status Ready(const ServerOptions& server, std::ostream& out);
+// Prints what an object file holds and checks every checksum.
+Status Inspect(const std::string& file, std::ostream& out);
+
+}  // namespace brazier::ctl

@@ -110,6 +110,8 @@ void SegmentWriter::FlushLoop() {
   while (true) {
     const int64_t now_ns = clock_.MonotonicNs();
     if (auto sealed = heads_.TakeDue(now_ns, is_stopping_)) {
+      // The thread that would have waited for the next head is about to upload: another one must take over the wait.
+      if (heads_.NextDueNs() != std::numeric_limits<int64_t>::max()) changed_.notify_one();
       lock.unlock();
       Flush(sealed->shard, std::move(sealed->items));
       lock.lock();
@@ -179,8 +181,13 @@ void SegmentWriter::Register(std::shared_ptr<Segment> segment) {
                        });
 }
 
-void SegmentWriter::Complete(Segment& segment, const Result<contract::AddBlocksResponse>& response) {
+void SegmentWriter::Complete(Segment& segment, const Result<contract::AddBlocksResponse>& answer) {
   const int64_t now_ns = clock_.MonotonicNs();
+  // The answer may have come over a wire.
+  const bool fits = !answer.ok() || answer->blocks.size() == 1;
+  const Result<contract::AddBlocksResponse> misfit =
+      Internal("the metastore did not answer for the one block it was given");
+  const Result<contract::AddBlocksResponse>& response = fits ? answer : misfit;
   metrics_.register_seconds.Observe(Seconds(now_ns - segment.begun_ns));
   if (!response.ok()) {
     metrics_.register_failures.Add();

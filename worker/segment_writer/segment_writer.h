@@ -50,7 +50,7 @@ class SegmentWriter final : public contract::SegmentWriter {
   void FlushLoop();
   void Flush(uint32_t shard, Waiters waiters);
   void Register(std::shared_ptr<Segment> segment);
-  void Complete(Segment& segment, const Result<contract::AddBlocksResponse>& response);
+  void Complete(Segment& segment, const Result<contract::AddBlocksResponse>& answer);
   void Fail(Waiters& waiters, const Status& status);
   void Release(size_t bytes);
 

@@ -147,7 +147,9 @@ void BlockScan::MatchCallSite() {
     if (location.line_count == 0) match(UnsymbolizedName(symbols_, location));
     for (uint32_t l = location.line_count; l-- > 0;) {
       const Function& f = symbols_.functions[symbols_.lines[location.line_begin + l].function];
-      match(symbols_.strings.Get(f.name));
+      // The name that flame graphs show.
+      const std::string_view name = symbols_.strings.Get(f.name);
+      match(name.empty() ? symbols_.strings.Get(f.system_name) : name);
     }
     call_site_depth_[i] = depth;
   }

@@ -12,10 +12,13 @@ namespace {
 
 constexpr int kPlanDepthMax = 32;
 
-void CollectReads(const PlanNode& node, int depth, std::vector<const BlockRead*>* out) {
-  if (depth > kPlanDepthMax) return;
+Status CollectReads(const PlanNode& node, int depth, std::vector<const BlockRead*>* out) {
+  if (depth > kPlanDepthMax) {
+    return InvalidArgument("query plan: deeper than the limit of " + std::to_string(kPlanDepthMax));
+  }
   for (const BlockRead& read : node.reads) out->push_back(&read);
-  for (const PlanNode& child : node.children) CollectReads(child, depth + 1, out);
+  for (const PlanNode& child : node.children) RETURN_IF_ERROR(CollectReads(child, depth + 1, out));
+  return Status::Ok();
 }
 
 }  // namespace
@@ -31,6 +34,7 @@ struct QueryBackend::Execution {
   const size_t memory_bytes_max;
   std::vector<const BlockRead*> reads;
   std::atomic<size_t> next{0};
+  std::atomic<size_t> memory_bytes{0};  // of the builders of all threads
   std::atomic<bool> has_failed{false};
 
   std::mutex mu;
@@ -133,7 +137,7 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
                                 : options_.memory_bytes_max;
   auto execution =
       std::make_shared<Execution>(plan.spec, selector, context.deadline_ns, memory_max);
-  CollectReads(plan.root, 0, &execution->reads);
+  RETURN_IF_ERROR(CollectReads(plan.root, 0, &execution->reads));
   if (execution->reads.size() > 1 && !readers_.empty()) {
     std::lock_guard lock(mu_);
     queue_.push_back(execution);
@@ -159,6 +163,7 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
 
 void QueryBackend::ReadBlocks(Execution& execution) {
   BlockScan scan(execution.spec, execution.selector, store_);
+  size_t counted_bytes = 0;  // of this scan, in execution.memory_bytes
   while (!execution.has_failed.load(std::memory_order_relaxed)) {
     const size_t i = execution.next.fetch_add(1, std::memory_order_relaxed);
     if (i >= execution.reads.size()) break;
@@ -171,7 +176,11 @@ void QueryBackend::ReadBlocks(Execution& execution) {
       execution.Fail(std::move(s));
       return;
     }
-    if (scan.MemoryBytes() > execution.memory_bytes_max) {
+    const size_t bytes = scan.MemoryBytes();
+    // Wraps when a builder shrank, and comes out right.
+    const size_t delta = bytes - counted_bytes;
+    counted_bytes = bytes;
+    if (execution.memory_bytes.fetch_add(delta) + delta > execution.memory_bytes_max) {
       execution.Fail(ResourceExhausted("the query's partial results need more than " +
                                        std::to_string(execution.memory_bytes_max) +
                                        " bytes; narrow the selector or the range")

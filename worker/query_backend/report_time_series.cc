@@ -16,15 +16,21 @@ class TimeSeriesBuilder final : public ReportBuilder {
       int64_t bucket_ns;
       if (!BucketOf(view.spec, time_ns, &bucket_ns)) continue;
       auto*& points = series_[row.series];
-      if (points == nullptr) points = &out_[GroupOf(view.rows.series[row.series])];
-      TimeSeriesPoint& point = (*points)[bucket_ns];
+      if (points == nullptr) {
+        Labels group = GroupOf(view.rows.series[row.series]);
+        const size_t group_bytes = group.Bytes() + kPointBytes * (1 + group.size());
+        const auto [it, is_new] = out_.try_emplace(std::move(group));
+        if (is_new) memory_bytes_ += group_bytes;
+        points = &it->second;
+      }
+      const auto [it, is_new] = points->try_emplace(bucket_ns);
+      if (is_new) memory_bytes_ += kPointBytes;
+      TimeSeriesPoint& point = it->second;
       point.sum += static_cast<double>(row.total);
       ++point.count;
-      memory_bytes_ += 1;
     }
   }
-  // A point is a tree node of about this size; counting rows over-states it, on the safe side.
-  size_t MemoryBytes() const override { return memory_bytes_ * 64; }
+  size_t MemoryBytes() const override { return memory_bytes_; }
   Report Finish() override {
     Report report;
     report.kind = ReportKind::kTimeSeries;
@@ -33,6 +39,9 @@ class TimeSeriesBuilder final : public ReportBuilder {
   }
 
  private:
+  // What a point, a tree node, takes, about.
+  static constexpr size_t kPointBytes = 64;
+
   // The smallest start + k * step that is >= time; false when the point lies outside the grid.
   bool BucketOf(const QuerySpec& spec, int64_t time_ns, int64_t* bucket_ns) const {
     const int64_t step = request_.step_ns;
@@ -41,9 +50,11 @@ class TimeSeriesBuilder final : public ReportBuilder {
       *bucket_ns = spec.start_ns;
       return true;
     }
-    const int64_t k = (time_ns - spec.start_ns + step - 1) / step;
+    // Compared as numbers of steps: the edge itself may be beyond what a time can hold.
+    const int64_t k = (time_ns - spec.start_ns - 1) / step + 1;
+    if (k > (spec.end_ns - spec.start_ns) / step) return false;
     *bucket_ns = spec.start_ns + k * step;
-    return *bucket_ns <= spec.end_ns;
+    return true;
   }
 
   Labels GroupOf(const Labels& labels) const {

@@ -1,0 +1,126 @@
+// What the tests of the query-backend share: blocks in a memory store, plans over them, answers in a readable form.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/block/block_writer.h"
+#include "store/object/memory_object_store.h"
+#include "tests/support/batch_builder.h"
+#include "tests/support/fake_clock.h"
+#include "worker/query_backend/query_backend.h"
+
+namespace brazier::query_backend {
+
+using testing::BatchBuilder;
+using testing::kCpuType;
+
+// "main;work" -> self value.
+using Folded = std::map<std::string, int64_t>;
+
+inline Folded FoldedOf(const FlameTree& tree) {
+  EXPECT_TRUE(tree.Validate().ok());
+  std::vector<std::string> paths(tree.nodes.size());
+  Folded out;
+  for (size_t i = 0; i < tree.nodes.size(); ++i) {
+    const auto& node = tree.nodes[i];
+    if (i > 0) {
+      paths[i] = paths[node.parent];
+      if (node.parent > 0) paths[i] += ';';
+      paths[i] += tree.names.Get(node.name);
+    }
+    if (node.self != 0) out[paths[i]] += node.self;
+  }
+  return out;
+}
+
+// The same of a merged pprof, by function names.
+inline Folded FoldedOf(const StackProfile& profile) {
+  const SymbolTable& s = profile.symbols;
+  EXPECT_TRUE(s.Validate().ok());
+  Folded out;
+  for (size_t i = 0; i < profile.stacks.size(); ++i) {
+    std::string path;
+    for (uint32_t node = profile.stacks[i]; node != 0; node = s.stacks[node].parent) {
+      const Location& location = s.locations[s.stacks[node].location];
+      for (uint32_t l = 0; l < location.line_count; ++l) {
+        const std::string name(s.strings.Get(s.functions[s.lines[location.line_begin + l].function].name));
+        path = path.empty() ? name : name + ";" + path;
+      }
+    }
+    EXPECT_FALSE(out.contains(path)) << path << " is there twice";
+    out[path] = profile.values[i];
+  }
+  return out;
+}
+
+class BlockFixture : public ::testing::Test {
+ protected:
+  BlockMeta Store(std::vector<ProfileBatch> batches) {
+    block::BlockWriter writer(1);
+    for (ProfileBatch& batch : batches) writer.Add(std::move(batch));
+    ++blocks_;
+    block::BuiltBlock built = writer.Build(Ulid{{blocks_, blocks_}}, 1, 0);
+    EXPECT_TRUE(store_.Put(built.meta.ObjectKey(), {AsBytes(built.object)}).ok());
+    for (DatasetMeta& d : built.meta.datasets) d.identities.clear();
+    return built.meta;
+  }
+  Hash128 NextIdentity() { return {1, ++identities_}; }
+
+  static BlockRead ReadOf(const BlockMeta& block) {
+    return {block.id, block.ObjectKey(), block.symbols, block.datasets};
+  }
+  static PlanNode ReadNode(const std::vector<BlockMeta>& blocks) {
+    PlanNode node;
+    for (const BlockMeta& block : blocks) node.reads.push_back(ReadOf(block));
+    return node;
+  }
+  static QuerySpec Spec(ReportKind kind = ReportKind::kFlameGraph) {
+    QuerySpec spec;
+    spec.tenants = {"t"};
+    spec.start_ns = 0;
+    spec.end_ns = INT64_MAX / 2;
+    spec.selector = "{}";
+    spec.reports = {{.kind = kind}};
+    return spec;
+  }
+
+  QueryBackend& backend(int threads = 1, size_t memory_bytes_max = 1 << 30) {
+    auto& slot = backends_[{threads, memory_bytes_max}];
+    if (slot == nullptr) {
+      slot = std::make_unique<QueryBackend>(QueryBackendOptions{threads, memory_bytes_max}, store_,
+                                            clock_, registry_);
+    }
+    return *slot;
+  }
+  contract::RequestContext Context() const { return {"r", clock_.MonotonicNs() + kNsPerSecond}; }
+  Result<QueryResult> Execute(const QuerySpec& spec, PlanNode root, int threads = 1) {
+    return backend(threads).Execute(Context(), {spec, std::move(root)});
+  }
+  QueryResult Answer(const QuerySpec& spec, const std::vector<BlockMeta>& blocks) {
+    Result<QueryResult> result = Execute(spec, ReadNode(blocks));
+    EXPECT_TRUE(result.ok()) << result.status().ToString();
+    return result.ok() ? std::move(result).value() : QueryResult();
+  }
+  Report OneReport(const QuerySpec& spec, const std::vector<BlockMeta>& blocks) {
+    QueryResult result = Answer(spec, blocks);
+    EXPECT_EQ(result.reports.size(), 1u);
+    return result.reports.empty() ? Report() : std::move(result.reports[0]);
+  }
+  Folded FlameGraph(const QuerySpec& spec, const std::vector<BlockMeta>& blocks) {
+    return FoldedOf(OneReport(spec, blocks).flame_tree);
+  }
+
+  object::MemoryObjectStore store_;
+  testing::FakeClock clock_;
+  MetricsRegistry registry_;
+  std::map<std::pair<int, size_t>, std::unique_ptr<QueryBackend>> backends_;
+  uint64_t blocks_ = 0;
+  uint64_t identities_ = 0;
+};
+
+}  // namespace brazier::query_backend

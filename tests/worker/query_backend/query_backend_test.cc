@@ -1,0 +1,372 @@
+#include "worker/query_backend/query_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/fake_random.h"
+#include "tests/support/make_labels.h"
+#include "tests/worker/query_backend/block_fixture.h"
+
+namespace brazier::query_backend {
+namespace {
+
+using testing::MakeLabels;
+
+class QueryBackendTest : public BlockFixture {
+ protected:
+  ProfileBatch Api(int64_t time_ns, const testing::FoldedSamples& samples, Labels labels = {}) {
+    return BatchBuilder("t", "api").Profile(NextIdentity(), time_ns, samples, std::move(labels)).Build();
+  }
+  void Corrupt(const BlockMeta& block, uint64_t offset) {
+    std::string object = *store_.Get(block.ObjectKey());
+    object[offset] = static_cast<char>(object[offset] ^ 0x40);
+    ASSERT_TRUE(store_.Put(block.ObjectKey(), {AsBytes(object)}).ok());
+  }
+};
+
+TEST_F(QueryBackendTest, AFlameGraphAddsUpOverServicesAndBlocks) {
+  const auto a = Store({Api(10, {{"main;work", 3}, {"main", 1}}), Api(20, {{"main;work", 4}}),
+                        BatchBuilder("t", "web").Profile(NextIdentity(), 30, {{"main;serve", 5}}).Build()});
+  const auto b = Store({Api(40, {{"main;work;deep", 7}, {"other", 2}})});
+  const QueryResult result = Answer(Spec(), {a, b});
+  const FlameTree& tree = result.reports.at(0).flame_tree;
+  EXPECT_EQ(FoldedOf(tree), (Folded{{"main", 1}, {"main;work", 7}, {"main;serve", 5},
+                                    {"main;work;deep", 7}, {"other", 2}}));
+  EXPECT_EQ(tree.Totals()[0], 22);
+  EXPECT_EQ(result.stats.blocks_planned, 2u);
+  EXPECT_EQ(result.stats.blocks_read, 2u);
+  EXPECT_EQ(result.stats.datasets_read, 3u);
+  EXPECT_EQ(result.stats.rows_read, 4u);
+  EXPECT_EQ(result.stats.samples_read, 6u);
+  EXPECT_EQ(result.stats.newest_data_ns, 40);
+  EXPECT_GT(result.stats.bytes_read, 0u);
+}
+
+TEST_F(QueryBackendTest, TheRangeIncludesBothEnds) {
+  const auto block = Store({Api(10, {{"a", 1}}), Api(20, {{"b", 2}}), Api(30, {{"c", 4}}), Api(40, {{"d", 8}})});
+  QuerySpec spec = Spec();
+  spec.start_ns = 20;
+  spec.end_ns = 30;
+  EXPECT_EQ(FlameGraph(spec, {block}), (Folded{{"b", 2}, {"c", 4}}));
+  spec.start_ns = spec.end_ns = 25;
+  EXPECT_EQ(FlameGraph(spec, {block}), Folded());
+}
+
+TEST_F(QueryBackendTest, SelectorsSayWhichSeries) {
+  const auto block = Store({Api(10, {{"eu", 1}}, MakeLabels({{"region", "eu"}})),
+                            Api(10, {{"us", 2}}, MakeLabels({{"region", "us"}})), Api(10, {{"none", 4}})});
+  const auto ask = [&](const std::string& selector) {
+    QuerySpec spec = Spec();
+    spec.selector = selector;
+    return FlameGraph(spec, {block});
+  };
+  EXPECT_EQ(ask("{}"), (Folded{{"eu", 1}, {"us", 2}, {"none", 4}}));
+  EXPECT_EQ(ask(R"({region="eu"})"), (Folded{{"eu", 1}}));
+  EXPECT_EQ(ask(R"({region!="eu"})"), (Folded{{"us", 2}, {"none", 4}})) << "absent is not eu";
+  EXPECT_EQ(ask(R"({region=~"e.|us"})"), (Folded{{"eu", 1}, {"us", 2}}));
+  EXPECT_EQ(ask(R"({region=~"e"})"), Folded()) << "expressions are anchored";
+  EXPECT_EQ(ask(R"({region=""})"), (Folded{{"none", 4}}));
+  EXPECT_EQ(ask(R"({region!~".+"})"), (Folded{{"none", 4}}));
+  EXPECT_EQ(ask(R"({service_name="web"})"), Folded());
+}
+
+TEST_F(QueryBackendTest, CallSitesAreRootFirstPrefixesOfNames) {
+  const auto block = Store({Api(10, {{"main;a;b", 1}, {"main;a", 2}, {"main;b", 4}, {"a;b", 8},
+                                     {"main;in/line;x", 16}})});
+  const auto ask = [&](std::vector<std::string> site) {
+    QuerySpec spec = Spec();
+    spec.call_site = std::move(site);
+    return FlameGraph(spec, {block});
+  };
+  EXPECT_EQ(ask({"main", "a"}), (Folded{{"main;a;b", 1}, {"main;a", 2}}));
+  EXPECT_EQ(ask({"a"}), (Folded{{"a;b", 8}}));
+  EXPECT_EQ(ask({"main", "in"}), (Folded{{"main;in;line;x", 16}})) << "inlined frames count as frames";
+  EXPECT_EQ(ask({"main", "in", "line", "x"}), (Folded{{"main;in;line;x", 16}}));
+  EXPECT_EQ(ask({"main", "line"}), Folded());
+  EXPECT_EQ(ask({"main", "a", "b", "c"}), Folded());
+}
+
+TEST_F(QueryBackendTest, CallSitesMatchTheNamesThatFlameGraphsShow) {
+  ProfileBatch batch = Api(10, {{"x;y", 1}});
+  for (Function& f : batch.symbols.functions) std::swap(f.name, f.system_name);
+  const auto block = Store({std::move(batch)});
+  EXPECT_EQ(FlameGraph(Spec(), {block}), (Folded{{"x;y", 1}}));
+  QuerySpec spec = Spec();
+  spec.call_site = {"x"};
+  EXPECT_EQ(FlameGraph(spec, {block}), (Folded{{"x;y", 1}}));
+}
+
+TEST_F(QueryBackendTest, HiddenProfilesAreSkippedInEveryReport) {
+  auto block = Store({Api(10, {{"a", 1}}), Api(10, {{"a", 1}}), Api(20, {{"b", 2}}, MakeLabels({{"l", "v"}}))});
+  QuerySpec spec = Spec();
+  spec.reports = {{.kind = ReportKind::kFlameGraph},
+                  {.kind = ReportKind::kTimeSeries, .step_ns = 100},
+                  {.kind = ReportKind::kLabelNames},
+                  {.kind = ReportKind::kPprof}};
+  block.datasets[0].hidden_profiles = {1, 2, 9'999};  // the last lies beyond the dataset: ignored
+  const QueryResult result = Answer(spec, {block});
+  EXPECT_EQ(FoldedOf(result.reports[0].flame_tree), (Folded{{"a", 1}}));
+  ASSERT_EQ(result.reports[1].time_series.size(), 1u);
+  EXPECT_EQ(result.reports[1].time_series.begin()->second.begin()->second.sum, 1);
+  EXPECT_FALSE(result.reports[2].strings.contains("l"));
+  EXPECT_EQ(FoldedOf(result.reports[3].stack_profile), (Folded{{"a", 1}}));
+  EXPECT_EQ(result.stats.profiles_hidden, 3u);
+}
+
+TEST_F(QueryBackendTest, AnotherTenantsDatasetInThePlanIsNotRead) {
+  const auto block = Store({Api(10, {{"mine", 1}}),
+                            BatchBuilder("other", "api").Profile(NextIdentity(), 10, {{"theirs", 2}},
+                                                                 MakeLabels({{"secret", "x"}})).Build()});
+  ASSERT_EQ(block.datasets.size(), 2u);
+  QuerySpec spec = Spec();
+  spec.reports = {{.kind = ReportKind::kFlameGraph}, {.kind = ReportKind::kLabelNames}};
+  QueryResult result = Answer(spec, {block});
+  EXPECT_EQ(FoldedOf(result.reports[0].flame_tree), (Folded{{"mine", 1}}));
+  EXPECT_FALSE(result.reports[1].strings.contains("secret"));
+  for (uint32_t i = 0; i < result.reports[0].flame_tree.names.size(); ++i) {
+    EXPECT_NE(result.reports[0].flame_tree.names.Get(i), "theirs");
+  }
+  spec.tenants = {"t", "other"};
+  EXPECT_EQ(FoldedOf(Answer(spec, {block}).reports[0].flame_tree), (Folded{{"mine", 1}, {"theirs", 2}}));
+}
+
+TEST_F(QueryBackendTest, ACorruptBlockIsNamed) {
+  const auto good = Store({Api(10, {{"a", 1}})});
+  const auto bad = Store({Api(10, {{"a", 1}})});
+  for (const SectionRef& section : bad.datasets[0].sections) {
+    Corrupt(bad, section.offset + section.size / 2);
+    for (int threads : {1, 3}) {
+      const auto result = Execute(Spec(), ReadNode({good, bad, good}), threads);
+      ASSERT_FALSE(result.ok());
+      EXPECT_EQ(result.status().code(), Code::kCorruption) << result.status().ToString();
+      EXPECT_NE(result.status().message().find(bad.ObjectKey()), std::string::npos);
+    }
+    Corrupt(bad, section.offset + section.size / 2);
+  }
+  EXPECT_TRUE(Execute(Spec(), ReadNode({good, bad})).ok());
+}
+
+TEST_F(QueryBackendTest, AMissingOrTruncatedBlockIsAnError) {
+  const auto block = Store({Api(10, {{"a", 1}})});
+  const std::string object = *store_.Get(block.ObjectKey());
+  ASSERT_TRUE(store_.Put(block.ObjectKey(), {AsBytes(object).first(3)}).ok());
+  EXPECT_EQ(Execute(Spec(), ReadNode({block})).status().code(), Code::kCorruption);
+  ASSERT_TRUE(store_.Delete(block.ObjectKey()).ok());
+  const auto result = Execute(Spec(), ReadNode({block}));
+  EXPECT_EQ(result.status().code(), Code::kNotFound);
+  EXPECT_NE(result.status().message().find(block.ObjectKey()), std::string::npos);
+}
+
+TEST_F(QueryBackendTest, AfterTheDeadlineNothingIsRead) {
+  const auto block = Store({Api(10, {{"a", 1}})});
+  contract::RequestContext context = Context();
+  clock_.Advance(2 * kNsPerSecond);
+  const auto result = backend().Execute(context, {Spec(), ReadNode({block, block})});
+  EXPECT_EQ(result.status().code(), Code::kDeadlineExceeded);
+  EXPECT_EQ(result.status().message(), "the query's deadline passed after 0 of 2 blocks");
+  EXPECT_EQ(registry_.GetCounter("brazier_query_backend_failures_total", "").value(), 1u);
+}
+
+TEST_F(QueryBackendTest, MemoryOfPartialResultsIsLimited) {
+  testing::FoldedSamples samples;
+  for (int i = 0; i < 5'000; ++i) samples.emplace_back("main;function-" + std::to_string(i), 1);
+  const auto block = Store({Api(10, samples)});
+  QuerySpec spec = Spec();
+  spec.memory_bytes_max = 100'000;
+  for (const ReportKind kind : {ReportKind::kFlameGraph, ReportKind::kPprof}) {
+    spec.reports = {{.kind = kind}};
+    const auto result = Execute(spec, ReadNode({block}));
+    EXPECT_EQ(result.status().code(), Code::kResourceExhausted);
+    EXPECT_EQ(result.status().reason(), "query_memory_limit");
+    EXPECT_NE(result.status().message().find("100000"), std::string::npos);
+  }
+  spec.memory_bytes_max = 0;  // the backend's own limit
+  EXPECT_TRUE(Execute(spec, ReadNode({block})).ok());
+  const auto small = backend(1, 100'000).Execute(Context(), {spec, ReadNode({block})});
+  EXPECT_EQ(small.status().reason(), "query_memory_limit");
+}
+
+TEST_F(QueryBackendTest, RowsDoNotCountAsMemoryOfTimeSeries) {
+  BatchBuilder batch("t", "api");
+  for (int i = 0; i < 20'000; ++i) batch.Profile(NextIdentity(), 10 + i % 3, {{"a", 1}});
+  const auto block = Store({batch.Build()});
+  QuerySpec spec = Spec(ReportKind::kTimeSeries);
+  spec.reports[0].step_ns = 1;
+  spec.memory_bytes_max = 100'000;
+  const auto result = Execute(spec, ReadNode({block}));
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_EQ(result->reports[0].time_series.begin()->second.size(), 3u);
+}
+
+TEST_F(QueryBackendTest, SeriesWithManyPointsDoCount) {
+  BatchBuilder batch("t", "api");
+  for (int i = 0; i < 20'000; ++i) batch.Profile(NextIdentity(), 10 + i, {{"a", 1}});
+  const auto block = Store({batch.Build()});
+  QuerySpec spec = Spec(ReportKind::kTimeSeries);
+  spec.reports[0].step_ns = 1;
+  spec.memory_bytes_max = 100'000;
+  EXPECT_EQ(Execute(spec, ReadNode({block})).status().reason(), "query_memory_limit");
+}
+
+TEST_F(QueryBackendTest, BadPlansAreRefused) {
+  const auto block = Store({Api(10, {{"a", 1}})});
+  const auto refusal = [&](auto change) {
+    QueryPlan plan{Spec(), ReadNode({block})};
+    change(plan);
+    return backend().Execute(Context(), plan).status();
+  };
+  EXPECT_TRUE(refusal([](QueryPlan&) {}).ok());
+  const auto code = [&](auto change) { return refusal(change).code(); };
+  EXPECT_EQ(code([](QueryPlan& p) { p.spec.reports.clear(); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](QueryPlan& p) { p.spec.tenants.clear(); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](QueryPlan& p) { p.spec.selector = "{"; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](QueryPlan& p) { p.spec.reports[0].kind = static_cast<ReportKind>(99); }),
+            Code::kInvalidArgument);
+  // Too deep: an error, never an answer without what lies below.
+  EXPECT_EQ(code([](QueryPlan& p) {
+    for (int i = 0; i < 40; ++i) {
+      PlanNode parent;
+      parent.kind = PlanNode::Kind::kMerge;
+      parent.children.push_back(std::move(p.root));
+      p.root = std::move(parent);
+    }
+  }), Code::kInvalidArgument);
+}
+
+TEST_F(QueryBackendTest, AnEmptyPlanHasEmptyReports) {
+  const auto result = Execute(Spec(), PlanNode());
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->reports.size(), 1u);
+  EXPECT_EQ(FoldedOf(result->reports[0].flame_tree), Folded());
+}
+
+// A tree of random shape over the blocks.
+PlanNode RandomTree(std::vector<PlanNode> leaves, testing::FakeRandom& random) {
+  while (leaves.size() > 1) {
+    PlanNode parent;
+    parent.kind = PlanNode::Kind::kMerge;
+    for (uint64_t n = 1 + random.Below(4); n > 0 && !leaves.empty(); --n) {
+      const size_t i = random.Below(leaves.size());
+      parent.children.push_back(std::move(leaves[i]));
+      leaves.erase(leaves.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (parent.children.size() > 1 || leaves.empty()) {
+      leaves.push_back(std::move(parent));
+    } else {
+      leaves.push_back(std::move(parent.children[0]));
+    }
+  }
+  return std::move(leaves[0]);
+}
+
+struct Comparable {
+  Folded flame_graph, pprof;
+  std::map<Labels, std::map<int64_t, std::pair<double, uint64_t>>> series;
+  std::set<std::string> names, values;
+  std::set<Labels> sets;
+  int64_t duration_ns, period;
+  uint64_t rows, samples, hidden;
+  bool operator==(const Comparable&) const = default;
+};
+Comparable ComparableOf(const QueryResult& r) {
+  Comparable out{};
+  out.flame_graph = FoldedOf(r.reports.at(0).flame_tree);
+  for (const auto& [labels, points] : r.reports[1].time_series) {
+    for (const auto& [t, p] : points) out.series[labels][t] = {p.sum, p.count};
+  }
+  out.names = r.reports[2].strings;
+  out.values = r.reports[3].strings;
+  out.sets = r.reports[4].series;
+  out.pprof = FoldedOf(r.reports[5].stack_profile);
+  out.duration_ns = r.reports[5].stack_profile.duration_ns;
+  out.period = r.reports[5].stack_profile.period;
+  out.rows = r.stats.rows_read;
+  out.samples = r.stats.samples_read;
+  out.hidden = r.stats.profiles_hidden;
+  return out;
+}
+
+// The same profiles, in whatever blocks, plan and number of threads, give the same answer.
+TEST_F(QueryBackendTest, ShapeOfBlocksPlanAndThreadsCannotChangeAnAnswer) {
+  testing::FakeRandom random(23);
+  const auto profile = [&](int i) {
+    testing::FoldedSamples samples;
+    for (uint64_t n = 1 + random.Below(6); n > 0; --n) {
+      std::string stack = "main";
+      for (uint64_t d = random.Below(4); d > 0; --d) stack += ";f" + std::to_string(random.Below(5));
+      samples.emplace_back(stack, static_cast<int64_t>(1 + random.Below(100)));
+    }
+    return BatchBuilder("t", "service-" + std::to_string(random.Below(3)))
+        .Profile(NextIdentity(), 100 + i * 10, samples, MakeLabels({{"pod", std::to_string(random.Below(4))}}))
+        .Build();
+  };
+  for (int round = 0; round < 10; ++round) {
+    std::vector<ProfileBatch> batches;
+    for (int i = 0; i < 40; ++i) batches.push_back(profile(i));
+    QuerySpec spec = Spec();
+    spec.start_ns = 130;
+    spec.end_ns = 450;
+    spec.selector = R"({pod!="2"})";
+    spec.reports = {{.kind = ReportKind::kFlameGraph},
+                    {.kind = ReportKind::kTimeSeries, .step_ns = 70, .group_by = {"pod"}},
+                    {.kind = ReportKind::kLabelNames},
+                    {.kind = ReportKind::kLabelValues, .label_name = "pod"},
+                    {.kind = ReportKind::kSeries},
+                    {.kind = ReportKind::kPprof}};
+    const Comparable expected = ComparableOf(Answer(spec, {Store(batches)}));
+    ASSERT_FALSE(expected.flame_graph.empty());
+    int64_t by_graph = 0, by_pprof = 0;
+    for (const auto& [path, value] : expected.flame_graph) by_graph += value;
+    for (const auto& [path, value] : expected.pprof) by_pprof += value;
+    EXPECT_EQ(by_graph, by_pprof);
+
+    for (const int threads : {1, 4}) {
+      std::vector<PlanNode> leaves;
+      for (size_t at = 0; at < batches.size();) {
+        std::vector<BlockMeta> blocks;
+        for (uint64_t n = 1 + random.Below(3); n > 0 && at < batches.size(); --n) {
+          const size_t end = std::min(batches.size(), at + 1 + random.Below(6));
+          blocks.push_back(Store({batches.begin() + static_cast<std::ptrdiff_t>(at),
+                                  batches.begin() + static_cast<std::ptrdiff_t>(end)}));
+          at = end;
+        }
+        leaves.push_back(ReadNode(blocks));
+      }
+      const auto result = Execute(spec, RandomTree(std::move(leaves), random), threads);
+      ASSERT_TRUE(result.ok()) << result.status().ToString();
+      EXPECT_TRUE(ComparableOf(*result) == expected) << "round " << round << ", threads " << threads;
+    }
+  }
+}
+
+TEST_F(QueryBackendTest, ManyQueriesAtOnceShareTheReaders) {
+  std::vector<BlockMeta> blocks;
+  for (int i = 0; i < 12; ++i) blocks.push_back(Store({Api(10, {{"f" + std::to_string(i % 4), i + 1}})}));
+  const Folded expected = FlameGraph(Spec(), blocks);
+  const auto broken = Store({Api(10, {{"a", 1}})});
+  ASSERT_TRUE(store_.Delete(broken.ObjectKey()).ok());
+  auto with_broken = blocks;
+  with_broken.insert(with_broken.begin() + 6, broken);
+  QueryBackend& shared = backend(4);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 6; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 30; ++i) {
+        const bool fails = (t + i) % 3 == 0;
+        const auto result = shared.Execute(Context(), {Spec(), ReadNode(fails ? with_broken : blocks)});
+        if (fails) {
+          EXPECT_EQ(result.status().code(), Code::kNotFound);
+        } else {
+          ASSERT_TRUE(result.ok());
+          EXPECT_EQ(FoldedOf(result->reports[0].flame_tree), expected);
+          EXPECT_EQ(result->stats.blocks_read, 12u);
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace brazier::query_backend

@@ -1,6 +1,9 @@
 // A distributor and a query frontend that answer what a test tells them to and remember what they were asked.
 #pragma once
 
+#include <unistd.h>
+
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -21,12 +24,28 @@ class FakeDistributor final : public contract::Distributor {
     contexts.push_back(context);
     requests.push_back(std::move(request));
     if (hold) {
-      held.push_back(std::move(done));
+      held_.push_back(std::move(done));
       return;
     }
     done(answer ? answer(requests.back()) : AcceptAll(requests.back()));
   }
   Status Ready() override { return Status::Ok(); }
+
+  // The oldest callback that is held; waits for it a while. Empty when none came.
+  Done TakeHeld() {
+    for (int i = 0; i < 2000; ++i) {
+      {
+        std::lock_guard lock(mu_);
+        if (!held_.empty()) {
+          Done done = std::move(held_.front());
+          held_.erase(held_.begin());
+          return done;
+        }
+      }
+      usleep(1000);
+    }
+    return nullptr;
+  }
 
   static Result<contract::PushReceipt> AcceptAll(const contract::PushRequest& request) {
     contract::PushReceipt receipt;
@@ -36,13 +55,13 @@ class FakeDistributor final : public contract::Distributor {
   }
 
   std::function<Result<contract::PushReceipt>(const contract::PushRequest&)> answer;
-  bool hold = false;  // keep the callbacks instead of answering
-  std::vector<Done> held;
+  std::atomic<bool> hold = false;  // keep the callbacks instead of answering
   std::vector<contract::RequestContext> contexts;
   std::vector<contract::PushRequest> requests;
 
  private:
   std::mutex mu_;
+  std::vector<Done> held_;  // guarded by mu_
 };
 
 class FakeQueryFrontend final : public contract::QueryFrontend {

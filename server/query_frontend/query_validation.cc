@@ -23,6 +23,10 @@ Status CheckRange(const contract::QueryRequest& request, const QueryFrontendOpti
   if (request.start_ns == 0 || request.end_ns == 0) {
     return InvalidArgument("missing time range in the query").WithReason("missing_time_range");
   }
+  // Positive times keep every difference below in range.
+  if (request.start_ns < 0 || request.end_ns < 0) {
+    return InvalidArgument("query times are before 1970").WithReason("invalid_time_range");
+  }
   if (request.start_ns > request.end_ns) {
     return InvalidArgument("query start time is after end time").WithReason("invalid_time_range");
   }

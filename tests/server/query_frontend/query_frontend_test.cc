@@ -1,0 +1,206 @@
+#include "server/query_frontend/query_frontend.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_metastore.h"
+
+namespace brazier::query_frontend {
+namespace {
+
+struct FakeBackend final : contract::QueryBackend {
+  std::vector<Status> failures;  // of the next calls, in order; then success
+  std::vector<QueryPlan> plans;
+  testing::FakeClock* clock = nullptr;
+  int64_t takes_ns = 0;
+
+  Result<QueryResult> Execute(const contract::RequestContext&, const QueryPlan& plan) override {
+    plans.push_back(plan);
+    if (clock != nullptr) clock->Advance(takes_ns);
+    if (!failures.empty()) {
+      const Status failure = failures.front();
+      failures.erase(failures.begin());
+      return failure;
+    }
+    QueryResult result;
+    for (const auto& request : plan.spec.reports) result.reports.emplace_back().kind = request.kind;
+    result.stats.blocks_read = 1;
+    return result;
+  }
+  Status Ready() override { return Status::Ok(); }
+};
+
+struct FakePeers final : contract::QueryBackendPeers {
+  std::vector<contract::QueryBackendPeer> peers;
+  std::shared_ptr<const std::vector<contract::QueryBackendPeer>> Live() override {
+    return std::make_shared<std::vector<contract::QueryBackendPeer>>(peers);
+  }
+};
+
+class QueryFrontendTest : public ::testing::Test {
+ protected:
+  QueryFrontendTest() : frontend_({}, metastore_, peers_, clock_, registry_) {
+    BlockMeta block;
+    block.id = Ulid{{1, 1}};
+    DatasetMeta d;
+    d.tenant = "t";
+    d.service = "api";
+    d.min_time_ns = d.max_time_ns = testing::kTestNowNs;
+    d.profile_count = 1;
+    d.profile_types = {"process_cpu:cpu:nanoseconds:cpu:nanoseconds"};
+    d.sections = {{SectionKind::kRows, 1, 0, 10, 10, 0}};
+    block.datasets = {d};
+    metastore_.AddBlocks({}, {{block}}, [](auto) {});
+  }
+  void AddBackends(int count) {
+    for (int i = 0; i < count; ++i) {
+      backends_.push_back(std::make_shared<FakeBackend>());
+      contract::QueryBackendPeer peer;
+      peer.member.id = "backend-" + std::to_string(i);
+      peer.backend = backends_.back();
+      peers_.peers.push_back(std::move(peer));
+    }
+  }
+  static contract::QueryRequest Request(const std::string& tenant = "t") {
+    contract::QueryRequest request;
+    request.tenants = {tenant};
+    request.start_ns = testing::kTestNowNs - kNsPerSecond;
+    request.end_ns = testing::kTestNowNs;
+    request.selectors = {"{}"};
+    request.profile_type = "process_cpu:cpu:nanoseconds:cpu:nanoseconds";
+    request.reports = {{.kind = ReportKind::kFlameGraph}, {.kind = ReportKind::kLabelNames}};
+    return request;
+  }
+  Result<contract::QueryResponse> Query(const contract::QueryRequest& request = Request()) {
+    return frontend_.Query({"id-1", clock_.MonotonicNs() + 10 * kNsPerSecond}, request);
+  }
+  size_t Calls() const {
+    size_t n = 0;
+    for (const auto& backend : backends_) n += backend->plans.size();
+    return n;
+  }
+
+  testing::FakeClock clock_;
+  testing::FakeMetastore metastore_;
+  FakePeers peers_;
+  std::vector<std::shared_ptr<FakeBackend>> backends_;
+  MetricsRegistry registry_;
+  QueryFrontend frontend_;
+};
+
+TEST_F(QueryFrontendTest, FindsPlansAndExecutes) {
+  AddBackends(1);
+  const auto response = Query();
+  ASSERT_TRUE(response.ok()) << response.status().ToString();
+  EXPECT_EQ(response->reports.size(), 2u);
+  EXPECT_EQ(response->stats.blocks_read, 1u);
+  ASSERT_EQ(backends_[0]->plans.size(), 1u);
+  const QueryPlan& plan = backends_[0]->plans[0];
+  EXPECT_EQ(plan.spec.query_id, "id-1");
+  ASSERT_EQ(plan.root.reads.size(), 1u);
+  EXPECT_EQ(plan.root.reads[0].block, (Ulid{{1, 1}}));
+  EXPECT_EQ(metastore_.last_find().tenants, std::vector<std::string>{"t"});
+}
+
+TEST_F(QueryFrontendTest, NothingFoundIsEveryReportEmptyAndNoWork) {
+  AddBackends(1);
+  const auto response = Query(Request("nobody"));
+  ASSERT_TRUE(response.ok());
+  ASSERT_EQ(response->reports.size(), 2u);
+  EXPECT_EQ(response->reports[0].kind, ReportKind::kFlameGraph);
+  EXPECT_EQ(response->reports[1].kind, ReportKind::kLabelNames);
+  EXPECT_EQ(Calls(), 0u);
+
+  auto old = Request();
+  old.start_ns = 1 * kNsPerSecond;
+  old.end_ns = 2 * kNsPerSecond;
+  const int finds = metastore_.finds();
+  EXPECT_TRUE(Query(old).ok());
+  EXPECT_EQ(metastore_.finds(), finds) << "beyond the look-back nothing is looked for";
+}
+
+TEST_F(QueryFrontendTest, BadQueriesReachNobody) {
+  AddBackends(1);
+  auto request = Request();
+  request.profile_type = "cpu";
+  EXPECT_EQ(Query(request).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(metastore_.finds(), 0);
+  EXPECT_EQ(Calls(), 0u);
+}
+
+TEST_F(QueryFrontendTest, BackendsTakeTurns) {
+  AddBackends(3);
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(Query().ok());
+  for (const auto& backend : backends_) EXPECT_EQ(backend->plans.size(), 2u);
+}
+
+TEST_F(QueryFrontendTest, AnUnavailableBackendIsReplaced) {
+  AddBackends(2);
+  backends_[0]->failures = {Unavailable("gone")};
+  EXPECT_TRUE(Query().ok());
+  EXPECT_EQ(Calls(), 2u);
+}
+
+TEST_F(QueryFrontendTest, GivesUpWhenAllAreUnavailable) {
+  AddBackends(5);
+  for (auto& backend : backends_) backend->failures.assign(9, Unavailable("gone"));
+  const Status status = Query().status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.message(), "query-backend backend-2: gone");
+  EXPECT_EQ(Calls(), 3u);
+}
+
+TEST_F(QueryFrontendTest, OtherFailuresAreTheAnswer) {
+  AddBackends(2);
+  for (const Status& failure : {Corruption("block x"), ResourceExhausted("memory"), DeadlineExceeded("late")}) {
+    const size_t before = Calls();
+    for (auto& backend : backends_) backend->failures = {failure};
+    EXPECT_EQ(Query().status(), failure);
+    EXPECT_EQ(Calls(), before + 1);
+    for (auto& backend : backends_) backend->failures.clear();
+  }
+}
+
+TEST_F(QueryFrontendTest, NoSecondBackendAfterTheDeadline) {
+  AddBackends(2);
+  for (auto& backend : backends_) {
+    backend->failures = {Unavailable("gone")};
+    backend->clock = &clock_;
+    backend->takes_ns = 11 * kNsPerSecond;
+  }
+  EXPECT_EQ(Query().status().code(), Code::kUnavailable);
+  EXPECT_EQ(Calls(), 1u);
+}
+
+TEST_F(QueryFrontendTest, ABlockThatIsGoneIsLookedForOnceMore) {
+  AddBackends(1);
+  backends_[0]->failures = {NotFound("block 1")};
+  EXPECT_TRUE(Query().ok());
+  EXPECT_EQ(metastore_.finds(), 2);
+  backends_[0]->failures = {NotFound("block 1"), NotFound("block 1")};
+  EXPECT_EQ(Query().status(), Internal("a block of the answer is missing: block 1"))
+      << "404 would read as: there is no such thing";
+}
+
+TEST_F(QueryFrontendTest, FailuresOfTheMetastoreAreTheAnswer) {
+  AddBackends(1);
+  metastore_.FailFinds(Unavailable("no leader"));
+  EXPECT_EQ(Query().status(), Unavailable("no leader"));
+}
+
+TEST_F(QueryFrontendTest, ReadyNeedsABackendAndTheMetastore) {
+  EXPECT_EQ(frontend_.Ready().code(), Code::kUnavailable);
+  EXPECT_EQ(Query().status(), Unavailable("no query-backend is alive"));
+  AddBackends(1);
+  EXPECT_TRUE(frontend_.Ready().ok());
+  metastore_.SetReady(Unavailable("no leader"));
+  EXPECT_EQ(frontend_.Ready(), Unavailable("no leader"));
+}
+
+TEST_F(QueryFrontendTest, TenantStatsComeFromTheMetastore) {
+  EXPECT_TRUE(frontend_.GetTenantStats({}, "t")->data_ingested);
+  EXPECT_FALSE(frontend_.GetTenantStats({}, "u")->data_ingested);
+}
+
+}  // namespace
+}  // namespace brazier::query_frontend

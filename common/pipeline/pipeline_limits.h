@@ -28,7 +28,7 @@ struct PipelineLimits {
   int64_t connect_timeout_ms = 1000;  // a peer that is away for longer fails its requests
   int heartbeat_interval_ms = 300;
   int heartbeat_timeout_ms = 1000;           // silence after which a connection counts as lost
-  int linger_ms = 200;                       // for unsent answers when a socket closes
+  int linger_ms = 1000;                      // for unsent answers when a socket closes
   int64_t deadline_ms_max = 10 * 60 * 1000;  // of a request, as the server believes it
 };
 

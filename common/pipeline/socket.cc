@@ -9,6 +9,9 @@
 namespace brazier::pipeline {
 namespace {
 
+// A frozen peer whose buffers are full leaves no room for heartbeats: the kernel's own timeout ends
+// such connections, after this many heartbeat timeouts.
+constexpr int kStalledFactor = 3;
 constexpr size_t kCopyBytesMax = 1024;  // below it a copy is cheaper than a hand-over
 
 int ZmqType(Socket::Type type) {
@@ -70,6 +73,7 @@ Result<Socket> Socket::Open(Context& context, Type type, const PipelineLimits& l
       SetInt(handle, ZMQ_HEARTBEAT_IVL, limits.heartbeat_interval_ms) &&
       SetInt(handle, ZMQ_HEARTBEAT_TIMEOUT, limits.heartbeat_timeout_ms) &&
       SetInt(handle, ZMQ_HEARTBEAT_TTL, limits.heartbeat_timeout_ms) &&
+      SetInt(handle, ZMQ_TCP_MAXRT, kStalledFactor * limits.heartbeat_timeout_ms) &&
       SetInt(handle, ZMQ_HANDSHAKE_IVL, 5000) && SetInt(handle, ZMQ_RECONNECT_IVL, 50) &&
       SetInt(handle, ZMQ_RECONNECT_IVL_MAX, 500) &&
       zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) == 0;

@@ -54,7 +54,10 @@ class ChildServer {
     if (bytes > 0) address_.assign(text, static_cast<size_t>(bytes));
   }
   ~ChildServer() { Kill(); }
-  void Signal(int signal) { kill(pid_, signal); }
+  void Signal(int signal) {
+    ASSERT_GT(pid_, 0);
+    kill(pid_, signal);
+  }
   void Kill() {
     if (pid_ <= 0) return;
     kill(pid_, SIGKILL);
@@ -74,9 +77,11 @@ struct ClientProcess {
     EXPECT_TRUE(opened.ok());
     client = std::move(opened).value();
   }
-  std::shared_ptr<Awaited<Status>> Start(int64_t ms) {
+  std::shared_ptr<Awaited<Status>> Start(int64_t ms, size_t bytes = 0) {
     auto awaited = std::make_shared<Awaited<Status>>();
-    client->Append(ContextFor(ms), {},
+    contract::AppendRequest request;
+    request.batch.tenant.assign(bytes, 't');
+    client->Append(ContextFor(ms), std::move(request),
                    [awaited](Result<AppendReceipt> r) { awaited->Set(r.status()); });
     return awaited;
   }
@@ -99,6 +104,7 @@ TEST(LostPeer, AKilledServerFailsItsRequestsAndIsUsedAgainWhenItReturns) {
   int go[2];
   ASSERT_EQ(pipe(go), 0);
   const pid_t second = fork();
+  ASSERT_GE(second, 0);
   if (second == 0) {
     close(go[1]);
     char c;
@@ -144,6 +150,21 @@ TEST(LostPeer, AFrozenServerIsFoundByHeartbeats) {
   EXPECT_EQ(status->code(), Code::kUnavailable) << status->ToString();
   EXPECT_LT(SystemClock().MonotonicNs() - start_ns, 2 * kNsPerSecond);
   EXPECT_FALSE(us.client->Ready().ok());
+}
+
+// Heartbeats queue behind the data that the frozen peer does not take; the kernel's timeout has to
+// end this one.
+TEST(LostPeer, AFrozenServerIsFoundWithFullBuffers) {
+  ChildServer server("tcp://127.0.0.1:0", false);
+  ClientProcess us(server.address());
+  ASSERT_TRUE(us.WaitUntilReady());
+  server.Signal(SIGSTOP);
+  auto waiting = us.Start(25'000, 30 << 20);
+  const int64_t start_ns = SystemClock().MonotonicNs();
+  const auto status = waiting->Wait(20'000);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(status->code(), Code::kUnavailable) << status->ToString();
+  EXPECT_LT(SystemClock().MonotonicNs() - start_ns, 8 * kNsPerSecond);
 }
 
 TEST(LostPeer, AServerThatNeverAnswersEndsAtTheDeadline) {

@@ -132,9 +132,11 @@ TEST(ExecutePipeline, AnAnswerOverTheLimitIsAnErrorThatSaysSo) {
 }
 
 TEST(ExecutePipeline, StopWithQueriesWaitingAndRunning) {
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
   Fixture f(
       [&](const contract::RequestContext&, const QueryPlan&) -> Result<QueryResult> {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        released.wait();
         return QueryResult{};
       },
       1);
@@ -146,8 +148,14 @@ TEST(ExecutePipeline, StopWithQueriesWaitingAndRunning) {
       if (status.code() == Code::kUnavailable) ++unavailable;
     });
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  Counter& received =
+      f.metrics.GetCounter("brazier_pipeline_server_requests_total", "", {{"kind", "execute"}});
+  for (int i = 0; i < 3000 && received.value() < 6; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(received.value(), 6u);
   f.server.Stop();
+  release.set_value();
   f.endpoint.Stop();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(unavailable, 6);

@@ -111,11 +111,12 @@ Result<std::vector<ProfileBatch>> Distributor::Prepare(const std::string& tenant
   ASSIGN_OR_RETURN(codec::IngestedProfile ingested,
                    codec::DecodeIngest(raw, options_.limits.ingest));
   metrics_.decoded_bytes.Add(ingested.bytes);
+  // A profile that names no instant has that of its arrival: without a client's id, sending it again is a new one.
+  if (ingested.profile.time_ns == 0) ingested.profile.time_ns = clock_.NowNs();
   Hash128 identity = IdentityOf(tenant, ingested, raw.client_id);
   if (raw.client_id.empty() && !options_.dedup_without_id) {
     identity = {random_.Next(), random_.Next()};
   }
-  if (ingested.profile.time_ns == 0) ingested.profile.time_ns = clock_.NowNs();
   RETURN_IF_ERROR(Admit(tenant, ingested));
   return Normalise(tenant, std::move(ingested), identity, options_.limits);
 }
@@ -130,7 +131,8 @@ Status Distributor::Admit(const std::string& tenant, const codec::IngestedProfil
                            " s from now; accepted is from -" +
                            std::to_string(options_.limits.reject_older_than_ns / kNsPerSecond) +
                            " s to +" +
-                           std::to_string(options_.limits.reject_newer_than_ns / kNsPerSecond) + " s")
+                           std::to_string(options_.limits.reject_newer_than_ns / kNsPerSecond) +
+                           " s (the ingestion window)")
         .WithReason("not_in_ingestion_window");
   }
   const double cost = static_cast<double>(profile.bytes + profile.labels.Bytes());

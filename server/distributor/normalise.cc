@@ -218,6 +218,12 @@ Hash128 IdentityOf(const std::string& tenant, const codec::IngestedProfile& prof
     add(client_id);
   } else {
     add("content");
+    // Equal bytes can mean different things: text formats learn their type from the name they were sent under.
+    for (const ValueType& type : profile.profile.sample_types) {
+      add(type.type);
+      add(type.unit);
+    }
+    add(profile.profile.period_type.type);
     const Hash128 hash = profile.content_hash;
     const int64_t time_ns = profile.profile.time_ns;
     key.append(reinterpret_cast<const char*>(&hash), sizeof(hash));

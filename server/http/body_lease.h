@@ -34,6 +34,8 @@ class BodyLease {
     const size_t used = used_->load(std::memory_order_relaxed);
     return used >= bytes_max_ ? 0 : bytes_max_ - used;
   }
+  // True when other requests hold a part of the bound now.
+  bool IsShared() const { return used_->load(std::memory_order_relaxed) > held_; }
 
  private:
   const std::shared_ptr<std::atomic<size_t>> used_;  // shared: a Responder may outlive the server

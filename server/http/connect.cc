@@ -43,11 +43,13 @@ contract::RequestContext ContextOf(const HttpRequest& request, std::chrono::mill
 }
 
 Result<std::string> InflateBody(HttpRequest& request, size_t bytes_max) {
-  const size_t room =
-      request.lease == nullptr ? bytes_max : std::min(bytes_max, request.lease->Available());
+  const BodyLease* lease = request.lease.get();
+  const size_t room = lease == nullptr ? bytes_max : std::min(bytes_max, lease->Available());
+  // Whether a smaller load could make room; a body too large for the whole bound is too large, not early.
+  const bool may_fit_later = lease != nullptr && lease->IsShared() && room < bytes_max;
   std::string inflated;
   const Status status = codec::Gunzip(AsBytes(request.body), room, &inflated);
-  const bool no_room = status.code() == Code::kResourceExhausted && room < bytes_max;
+  const bool no_room = status.code() == Code::kResourceExhausted && may_fit_later;
   if (no_room || (status.ok() && request.lease != nullptr && !request.lease->Add(inflated.size()))) {
     return Unavailable("too many bytes of requests are in flight");
   }

@@ -136,6 +136,9 @@ void HandleIngest(const WriteOptions& options, contract::Distributor& distributo
   if (!tenant.ok()) return responder.Send(PlainError(tenant.status()));
   RawProfile profile;
   profile.params = ParamsOf(request, clock.NowNs());
+  if (profile.params.name.find_first_not_of(" \t") == std::string::npos) {
+    return responder.Send(PlainError(InvalidArgument("name: service name is required")));
+  }
   Body body = TakeBody(request, options.body_bytes_max, &profile);
   if (body.refusal) return responder.Send(std::move(*body.refusal));
   if (!body.has_profile) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kStepNsMin = 1'000'000;
 // Points of one series; a finer step is a mistake, and would be paid for in memory.
-constexpr int64_t kPointsMax = 100'000;
+constexpr int64_t kPointsMax = 1'000'000;
 
 std::string DurationText(int64_t ns) {
   const int64_t seconds = ns / 1'000'000'000;

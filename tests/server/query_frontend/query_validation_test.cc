@@ -113,9 +113,9 @@ TEST(QueryValidation, TimesOutsideTheEpochAreRefused) {
 
 TEST(QueryValidation, TooManyPointsAreRefused) {
   auto request = Request(ReportKind::kTimeSeries);
-  request.reports[0].step_ns = 3600 * kSecond / 100'000;
+  request.reports[0].step_ns = 3600 * kSecond / 1'000'000;
   EXPECT_TRUE(Refusal(request).ok());
-  request.reports[0].step_ns = 3600 * kSecond / 100'100;
+  request.reports[0].step_ns = 3600 * kSecond / 1'001'000;
   EXPECT_EQ(Refusal(request).reason(), "query_limit");
 }
 

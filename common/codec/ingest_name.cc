@@ -24,13 +24,13 @@ bool IsAppChar(char c) { return IsAlphanumeric(c) || c == '_' || c == '.' || c =
 bool IsTagChar(char c) { return IsAlphanumeric(c) || c == '_' || c == '.'; }
 
 Status CheckChars(std::string_view text, bool (*allowed)(char), const std::string& what) {
-  for (char c : text) {
-    if (!allowed(c)) {
-      return BadName("name: invalid " + what + ": " + std::string(text.substr(0, 256)) +
-                     ": character is not allowed: '" + std::string(1, c) + "'");
-    }
-  }
-  return Status::Ok();
+  const auto begin = std::find_if_not(text.begin(), text.end(), allowed);
+  if (begin == text.end()) return Status::Ok();
+  // The message travels as UTF-8: the whole character is shown.
+  auto end = begin + 1;
+  while (end != text.end() && end - begin < 4 && (static_cast<unsigned char>(*end) & 0xC0) == 0x80) ++end;
+  return BadName("name: invalid " + what + ": " + std::string(text.substr(0, 256)) +
+                 ": character is not allowed: '" + std::string(begin, end) + "'");
 }
 
 constexpr size_t kNameBytesMax = 256 * 1024;

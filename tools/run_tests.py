@@ -281,7 +281,33 @@ def suite_e2e():
 
 
 def suite_clients():
-    return unittest_folder("tests/clients", 300)
+    """Each program of tests/clients runs against a fresh server of its own; it gets the addresses that its --help asks for."""
+    environment = server_environment()
+    os.environ.update(environment)
+    sys.path[:0] = [os.path.join(ROOT, "tests", "e2e")]
+    import cluster
+    total = Tally()
+    for name in sorted(os.listdir(os.path.join(ROOT, "tests", "clients"))):
+        if not name.endswith("_test.py"):
+            continue
+        program = os.path.join(ROOT, "tests", "clients", name)
+        _, usage, _ = run([PYTHON, program, "--help"], 30)
+        try:
+            with cluster.Monolith(multitenancy=False) as server:
+                offered = {"--http": server.query_url, "--thrift": f"127.0.0.1:{server.thrift_port}",
+                           "--zeromq": f"tcp://127.0.0.1:{server.zeromq_port}",
+                           "--pull": f"tcp://127.0.0.1:{server.pull_port}",
+                           "--data": os.path.join(cluster.DATA, "pprof")}
+                if not os.path.isdir(offered["--data"]):
+                    del offered["--data"]
+                arguments = [part for flag, value in offered.items() if re.search(rf"{flag}\b", usage)
+                             for part in (flag, value)]
+                tally = run_with_summary(name, [PYTHON, program, *arguments], 300, environment)
+        except AssertionError as error:  # the server did not start, or ended badly
+            tally = failure(name, str(error))
+        print(f"  {name}: {tally}", flush=True)
+        total.add(tally)
+    return total
 
 
 def node_packages():

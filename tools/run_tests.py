@@ -297,8 +297,8 @@ def suite_clients():
                 offered = {"--http": server.query_url, "--thrift": f"127.0.0.1:{server.thrift_port}",
                            "--zeromq": f"tcp://127.0.0.1:{server.zeromq_port}",
                            "--pull": f"tcp://127.0.0.1:{server.pull_port}",
-                           "--data": os.path.join(cluster.DATA, "pprof")}
-                if not os.path.isdir(offered["--data"]):
+                           "--data": cluster.DATA}
+                if not os.path.isdir(cluster.DATA):
                     del offered["--data"]
                 arguments = [part for flag, value in offered.items() if re.search(rf"{flag}\b", usage)
                              for part in (flag, value)]

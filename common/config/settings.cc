@@ -77,9 +77,10 @@ void AddDoors(std::vector<Setting>& t) {
                .meaning = "Largest body of one HTTP request; a larger one is answered 413.",
                .field = FIELD(http.body_bytes_max)});
   t.push_back({.group = group, .key = "http.inflight-bytes-max", .type = kBytes,
-               .default_text = "256MiB", .min = kMiB, .max = kTiB,
-               .meaning = "Bodies of all HTTP requests in work at a time; beyond it requests are "
-                          "answered 503. At least http.body-bytes-max.",
+               .default_text = "512MiB", .min = kMiB, .max = kTiB,
+               .meaning = "Bodies of all HTTP requests in work at a time, as sent and decompressed; "
+                          "beyond it requests are answered 503. At least twice "
+                          "http.body-bytes-max.",
                .field = FIELD(http.inflight_bytes_max)});
   t.push_back({.group = group, .key = "ui.dir", .type = kString, .default_text = "",
                .may_be_empty = true, .stability = kAdvanced,
@@ -300,10 +301,12 @@ Status ValidateConfig(const Config& config) {
                            FormatBytes(config.limits.max_profile_bytes) +
                            "): a profile of that size could never be accepted");
   }
-  if (config.http.inflight_bytes_max < config.http.body_bytes_max) {
+  // A body counts as sent and once more as decompressed: with less, the largest one would be told to come back later,
+  // for ever.
+  if (config.http.inflight_bytes_max / 2 < config.http.body_bytes_max) {
     return InvalidArgument("http.inflight-bytes-max (" +
                            FormatBytes(config.http.inflight_bytes_max) +
-                           ") must be at least http.body-bytes-max (" +
+                           ") must be at least twice http.body-bytes-max (" +
                            FormatBytes(config.http.body_bytes_max) +
                            "): a body of that size could never be accepted");
   }

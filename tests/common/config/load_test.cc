@@ -136,7 +136,8 @@ TEST(Load, SettingsThatContradictEachOther) {
   EXPECT_FALSE(Load({"--target=all,metastore"}).ok());
   EXPECT_FALSE(Load({"--segment.buffer-bytes-max=1MiB"}).ok());
   EXPECT_FALSE(Load({"--http.inflight-bytes-max=1MiB"}).ok());
-  EXPECT_TRUE(Load({"--http.inflight-bytes-max=1MiB", "--http.body-bytes-max=1MiB"}).ok());
+  EXPECT_FALSE(Load({"--http.inflight-bytes-max=1MiB", "--http.body-bytes-max=1MiB"}).ok());
+  EXPECT_TRUE(Load({"--http.inflight-bytes-max=2MiB", "--http.body-bytes-max=1MiB"}).ok());
 }
 
 TEST(Load, FilesThatAreWrong) {

@@ -65,7 +65,7 @@ TEST(Values, HaveTheUnitOfTheirType) {
 
 TEST(TimeSeries, OneLinePerPoint) {
   TimeSeriesSet series;
-  series[Labels({{"service_name", "api"}})][1'700'000'000'000'000'000] = {.sum = 12, .count = 3};
+  series[Labels(std::vector<Label>{{"service_name", "api"}})][1'700'000'000'000'000'000] = {.sum = 12, .count = 3};
   EXPECT_EQ(TimeSeriesText(series),
             "{service_name=\"api\"}\n  2023-11-14T22:13:20Z  12 in 3 profiles\n");
 }

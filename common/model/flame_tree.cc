@@ -21,8 +21,8 @@ Status FlameTree::Validate() const {
 std::vector<int64_t> FlameTree::Totals() const {
   std::vector<int64_t> totals(nodes.size());
   for (size_t i = nodes.size(); i-- > 0;) {
-    totals[i] += nodes[i].self;
-    if (i > 0) totals[nodes[i].parent] += totals[i];
+    AddSaturating(&totals[i], nodes[i].self);
+    if (i > 0) AddSaturating(&totals[nodes[i].parent], totals[i]);
   }
   return totals;
 }

@@ -15,6 +15,11 @@
 
 namespace brazier {
 
+// Sums of hostile values stay at the largest number instead of turning over.
+inline void AddSaturating(int64_t* sum, int64_t value) {
+  if (__builtin_add_overflow(*sum, value, sum)) *sum = value < 0 ? INT64_MIN : INT64_MAX;
+}
+
 // Nodes in an order where parents precede children. Node 0 is the root: no name, self 0 unless stacks were empty.
 struct FlameTree {
   StringTable names;
@@ -41,7 +46,7 @@ class FlameTreeBuilder {
   uint32_t NameId(std::string_view name);
   // The child of `parent` with this name, created when missing.
   uint32_t Child(uint32_t parent, uint32_t name_id);
-  void AddSelf(uint32_t node, int64_t value) { tree_.nodes[node].self += value; }
+  void AddSelf(uint32_t node, int64_t value) { AddSaturating(&tree_.nodes[node].self, value); }
   void Add(const FlameTree& other);
   size_t nodes() const { return tree_.nodes.size(); }
   size_t MemoryBytes() const {

@@ -46,7 +46,13 @@ void SymbolInterner::Index::Grow() {
 }
 
 SymbolInterner::SymbolInterner() {
-  for (Index* index : {&strings_, &functions_, &mappings_, &locations_, &stacks_}) index->Grow();
+  for (Index* index : {&strings_, &functions_, &mappings_, &locations_}) index->Grow();
+}
+
+void SymbolInterner::Index::Reserve(size_t entries) {
+  size_t size = kSlotsMin;
+  while (size < entries * 2) size *= 2;
+  if (slots.empty()) slots.resize(size);
 }
 
 void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks) {
@@ -62,10 +68,13 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
 
   for (uint32_t stack : stacks) used_[stack] = 1;
   for (size_t i = symbols.stacks.size(); i-- > 1;) used_[symbols.stacks[i].parent] |= used_[i];
+  if (owner >= stacks_of_owner_.size()) stacks_of_owner_.resize(owner + 1);
+  Index& stack_index = stacks_of_owner_[owner];
+  if (stack_index.count == 0) stack_index.Reserve(symbols.stacks.size());
   for (size_t i = 1; i < symbols.stacks.size(); ++i) {
     if (!used_[i]) continue;
     const StackNode& node = symbols.stacks[i];
-    stack_map_[i] = Node(stack_map_[node.parent], LocationOf(node.location));
+    stack_map_[i] = Node(stack_index, stack_map_[node.parent], LocationOf(node.location));
   }
   stack_owners_.resize(table_.stacks.size(), SymbolOwners::kNoOwner);
   for (uint32_t& stack : stacks) {
@@ -162,8 +171,8 @@ uint32_t SymbolInterner::LocationOf(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::Node(uint32_t parent, uint32_t location) {
-  return stacks_.FindOrAdd(
+uint32_t SymbolInterner::Node(Index& stacks, uint32_t parent, uint32_t location) {
+  return stacks.FindOrAdd(
       MixHash(parent, location),
       [&](uint32_t e) { return table_.stacks[e] == StackNode{parent, location}; },
       [&] {
@@ -207,9 +216,10 @@ SymbolOwners SymbolInterner::Owners() const {
 
 size_t SymbolInterner::MemoryBytes() const {
   size_t n = table_.MemoryBytes() + stack_owners_.capacity() * sizeof(uint32_t);
-  for (const Index* index : {&strings_, &functions_, &mappings_, &locations_, &stacks_}) {
+  for (const Index* index : {&strings_, &functions_, &mappings_, &locations_}) {
     n += index->slots.capacity() * sizeof(uint64_t);
   }
+  for (const Index& index : stacks_of_owner_) n += index.slots.capacity() * sizeof(uint64_t);
   return n;
 }
 

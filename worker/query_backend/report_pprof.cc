@@ -15,8 +15,8 @@ class StackProfileMerger {
     ids_.assign(stacks.begin(), stacks.end());
     interner_.Add(symbols, /*owner=*/0, ids_);
     values_.resize(interner_.table().stacks.size());
-    for (size_t i = 0; i < ids_.size(); ++i) values_[ids_[i]] += values[i];
-    duration_ns_ += duration_ns;
+    for (size_t i = 0; i < ids_.size(); ++i) AddSaturating(&values_[ids_[i]], values[i]);
+    AddSaturating(&duration_ns_, duration_ns);
     period_ = std::max(period_, period);
   }
   size_t MemoryBytes() const {

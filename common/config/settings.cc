@@ -225,8 +225,8 @@ void AddQuery(std::vector<Setting>& t) {
                .field = FIELD(query.timeout_ns)});
   t.push_back({.group = group, .key = "query.memory-bytes-max", .type = kBytes,
                .default_text = "1GiB", .min = 16 * kMiB, .max = kTiB,
-               .meaning = "Memory of all queries in work at a time; beyond it queries wait, then "
-                          "fail with 503.",
+               .meaning = "Memory of one query's partial results on a backend; beyond it the query "
+                          "fails and says so.",
                .field = FIELD(query.memory_bytes_max)});
   t.push_back({.group = group, .key = "limits.max-query-length", .type = kDuration,
                .default_text = "30d", .min = 0, .max = 10 * kYear,

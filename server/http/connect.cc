@@ -53,6 +53,11 @@ Result<std::string> InflateBody(HttpRequest& request, size_t bytes_max) {
   if (no_room || (status.ok() && request.lease != nullptr && !request.lease->Add(inflated.size()))) {
     return Unavailable("too many bytes of requests are in flight");
   }
+  if (status.code() == Code::kResourceExhausted) {
+    return InvalidArgument("the request body inflates to more than the limit of " +
+                           std::to_string(room) + " bytes (http.body-bytes-max)")
+        .WithReason("body_size_limit_exceeded");
+  }
   if (!status.ok()) return status;
   request.body = std::string();
   return inflated;

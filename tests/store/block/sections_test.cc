@@ -337,20 +337,26 @@ TEST(SymbolInterner, EachSymbolOnceAndOwnedByItsUsers) {
   const SymbolOwners before = interner.Owners();
   for (size_t i = 1; i < stacks; ++i) EXPECT_EQ(before.stacks[i], 0u);
 
-  // A second dataset that uses one stack shares that stack, its callers and what they name; nothing else.
+  // A second dataset that uses one stack shares the locations of that stack and what they name, and nothing else;
+  // stack nodes are each dataset's own.
   std::vector<uint32_t> one = {all.back()};
   interner.Add(batch.symbols, 1, one);
-  EXPECT_EQ(one[0], first.back());
+  EXPECT_EQ(testing::StackText(interner.table(), one[0]), testing::StackText(batch.symbols, all.back()));
+  EXPECT_GE(one[0], stacks);
+  EXPECT_EQ(interner.table().strings.size(), strings);
   const SymbolOwners owners = interner.Owners();
-  std::vector<bool> is_shared(stacks);
+  std::vector<bool> is_shared(interner.table().locations.size());
   for (uint32_t node = one[0]; node != 0; node = interner.table().stacks[node].parent) {
-    is_shared[node] = true;
-    const uint32_t location = interner.table().stacks[node].location;
-    EXPECT_EQ(owners.locations[location], SymbolOwners::kShared);
+    EXPECT_EQ(owners.stacks[node], 1u);
+    is_shared[interner.table().stacks[node].location] = true;
   }
-  for (size_t i = 1; i < stacks; ++i) {
-    EXPECT_EQ(owners.stacks[i], is_shared[i] ? SymbolOwners::kShared : 0u) << i;
+  for (size_t i = 1; i < stacks; ++i) EXPECT_EQ(owners.stacks[i], 0u);
+  for (size_t i = 0; i < is_shared.size(); ++i) {
+    EXPECT_EQ(owners.locations[i], is_shared[i] ? SymbolOwners::kShared : 0u) << i;
   }
+  std::vector<uint32_t> one_again = {all.back()};
+  interner.Add(batch.symbols, 1, one_again);
+  EXPECT_EQ(one_again, one);
   EXPECT_GT(interner.MemoryBytes(), 0u);
 }
 

@@ -22,6 +22,10 @@ inline int64_t UnZigZag(uint64_t v) {
 class ByteWriter {
  public:
   void Varint(uint64_t v) {
+    if (v < 0x80) [[likely]] {
+      bytes_.push_back(static_cast<char>(v));
+      return;
+    }
     char buffer[10];
     size_t n = 0;
     while (v >= 0x80) {

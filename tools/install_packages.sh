@@ -17,7 +17,7 @@ build_packages=(
   libgtest-dev libbenchmark-dev libre2-dev libssl-dev zlib1g-dev libmimalloc-dev
 )
 test_packages=(python3-thrift python3-zmq python3-msgpack python3-protobuf)
-fuzz_packages=(clang-14 libclang-rt-14-dev llvm-14)
+fuzz_packages=(clang-16 libclang-rt-16-dev llvm-16)
 
 # True when `cargo` is there and at least 1.75.
 has_cargo() {

@@ -441,7 +441,7 @@ class PprofDecoder {
       if (reader.field() == 1) {
         RETURN_IF_ERROR(ReadFrames(reader, position));
       } else if (reader.field() == 2) {
-        ReadValues(reader, values_begin + types);
+        RETURN_IF_ERROR(ReadValues(reader, values_begin + types, position));
       } else if (reader.field() == 3 && reader.is_bytes()) {
         if (++label_count > limits_.sample_labels_max) {
           return InvalidArgument("sample " + std::to_string(position) + " has more than " +
@@ -501,17 +501,18 @@ class PprofDecoder {
     return Status::Ok();
   }
 
-  // Values beyond `end_max` are counted as an error by the caller; one extra is kept so that it notices.
-  void ReadValues(const WireReader& outer, size_t end_max) {
+  // One value more than `end_max` allows is kept, so that the caller sees that there are too many.
+  Status ReadValues(const WireReader& outer, size_t end_max, size_t position) {
     if (outer.is_varint()) {
       if (out_.values.size() <= end_max) out_.values.push_back(outer.signed_value());
-      return;
+      return Status::Ok();
     }
     WireReader packed(outer.is_bytes() ? outer.bytes() : Bytes());
     while (!packed.AtEnd() && out_.values.size() <= end_max) {
       out_.values.push_back(static_cast<int64_t>(packed.ReadVarint()));
     }
-    if (!packed.ok()) out_.values.push_back(0);
+    if (packed.ok()) return Status::Ok();
+    return Malformed("the values of sample " + std::to_string(position) + " are truncated");
   }
 
   uint32_t InsertStack() {

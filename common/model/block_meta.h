@@ -13,8 +13,8 @@
 namespace brazier {
 
 enum class SectionKind : uint8_t {
-  kSharedSymbols = 1,  // of a tenant: symbols that two or more of its datasets use
-  kSymbols = 2,        // of a dataset: symbols that only it uses
+  kSharedSymbols = 1,  // of a tenant: strings, functions, locations that two or more of its datasets use
+  kSymbols = 2,        // of a dataset: symbols that only it uses, and its stacks
   kRows = 3,           // of a dataset: series, profiles, rows with totals
   kSamples = 4,        // of a dataset: sample columns
 };

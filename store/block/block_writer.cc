@@ -119,7 +119,9 @@ class RowSorter {
     traces_.clear();
     for (uint32_t i : order_) {
       if (!stacks_.empty() && stacks_.back() == ids_[i] && spans.empty() && traces.empty()) {
-        values_.back() += values[i];
+        if (__builtin_add_overflow(values_.back(), values[i], &values_.back())) {
+          values_.back() = INT64_MAX;
+        }
         continue;
       }
       stacks_.push_back(ids_[i]);

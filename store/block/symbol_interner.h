@@ -1,6 +1,6 @@
 // SymbolInterner: one tenant's symbols in the block being built, each distinct one once, with the dataset that uses
-// it. At the end symbols that two or more datasets use form the shared chunk, the others the chunk of their dataset,
-// so that a narrow query reads only its own and the shared part.
+// it. At the end strings, functions, mappings and locations that two or more datasets use form the shared chunk; the
+// others, and all stacks, the chunk of their dataset: a narrow query reads only its own and the shared part.
 //
 // Add() maps a batch's stacks to stacks of the block; only what the samples refer to is taken over. It notes the
 // dataset at the stacks of samples alone; Owners() passes it on to ancestors, locations, functions and strings in one

@@ -317,7 +317,7 @@ TEST_F(DistributorTest, ProfilesOutsideTheWindowAreRefused) {
   EXPECT_EQ(Push({Profile("a", "m 1", old_ns + 1)}).accepted, 1u);
   EXPECT_EQ(Push({Profile("a", "m 1", new_ns - 1)}).accepted, 1u);
   const Status refusal = Rejection(Push({Profile("a", "m 1", new_ns)}));
-  EXPECT_EQ(refusal.message(), "profile time is 600 s from now; accepted is from -3600 s to +600 s");
+  EXPECT_EQ(refusal.message(), "profile time is 600 s from now; accepted is from -3600 s to +600 s (the ingestion window)");
 }
 
 TEST_F(DistributorTest, RateIsLimitedPerTenantAndComesBack) {

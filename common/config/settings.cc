@@ -184,7 +184,7 @@ void AddPushLimits(std::vector<Setting>& t) {
 void AddWrite(std::vector<Setting>& t) {
   constexpr std::string_view group = "writing";
   t.push_back({.group = group, .key = "segment.linger", .type = kDuration,
-               .default_text = "10ms", .min = 0, .max = 60 * kSecond,
+               .default_text = "0", .min = 0, .max = 60 * kSecond,
                .meaning = "How long a segment waits for more profiles before it is sealed. A push "
                           "is answered after it; longer means fewer and smaller objects.",
                .field = FIELD(segment.linger_ns)});

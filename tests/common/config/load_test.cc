@@ -32,7 +32,7 @@ TEST(Load, DefaultsAreTypedValues) {
   EXPECT_EQ(c.http.listen, "127.0.0.1:4040");
   EXPECT_EQ(c.limits.max_profile_bytes, 4 << 20);
   EXPECT_EQ(c.limits.reject_older_than_ns, 3600LL * 1'000'000'000);
-  EXPECT_EQ(c.segment.linger_ns, 10'000'000);
+  EXPECT_EQ(c.segment.linger_ns, 0);
   EXPECT_FALSE(c.multitenancy);
   EXPECT_TRUE(c.dedup.without_id);
   EXPECT_EQ(loaded->origins.at("http.listen"), "default");
@@ -177,7 +177,7 @@ TEST(PrintConfig, ReadsBackAsTheSameConfiguration) {
   ASSERT_TRUE(loaded.ok()) << loaded.status().ToString();
   const std::string yaml = ConfigYaml(*loaded);
   EXPECT_NE(yaml.find("http.listen: \"[::1]:7\"  # flag\n"), std::string::npos) << yaml;
-  EXPECT_NE(yaml.find("segment.linger: 10ms  # default\n"), std::string::npos) << yaml;
+  EXPECT_NE(yaml.find("segment.linger: 0  # default\n"), std::string::npos) << yaml;
 
   const auto again = Load({"--config.file=printed.yaml"}, {}, {{"printed.yaml", yaml}});
   ASSERT_TRUE(again.ok()) << again.status().ToString() << "\n" << yaml;

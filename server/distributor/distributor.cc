@@ -203,6 +203,8 @@ void Distributor::Send(const contract::RequestContext& context, std::shared_ptr<
   const bool is_last = batch->attempt + 1 >= batch->candidates.size();
   contract::AppendRequest request{batch->shard, is_last ? std::move(batch->batch) : batch->batch};
   const auto writer = batch->candidates[batch->attempt].writer;
+  // The answer's callback must not keep alive the writer that holds it longer than another attempt needs.
+  if (is_last) batch->candidates.clear();
   writer->Append(context, std::move(request),
                  [this, context, call, batch, is_last](Result<contract::AppendReceipt> receipt) {
                    if (receipt.ok()) {

@@ -53,6 +53,10 @@ struct FakePeers final : contract::SegmentWriterPeers {
 
 class DistributorTest : public ::testing::Test {
  protected:
+  // Callbacks that were answered still refer to the writers that keep them.
+  void TearDown() override {
+    for (const auto& writer : writers_) writer->held.clear();
+  }
   void AddWriters(int count) {
     for (int i = 0; i < count; ++i) {
       writers_.push_back(std::make_shared<FakeWriter>());

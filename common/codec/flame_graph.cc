@@ -15,6 +15,7 @@
 #include <numeric>
 #include <span>
 
+#include "common/codec/flame_fold.h"
 
 namespace brazier::codec {
 namespace {
@@ -22,90 +23,6 @@ namespace {
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 constexpr std::string_view kOther = "other";
 constexpr std::string_view kTotal = "total";
-
-// A tree with one value per side and node. Parents precede children; node 0 is the root.
-template <int Sides>
-struct SidedTree {
-  struct Node {
-    uint32_t parent = 0;
-    uint32_t name = 0;
-    std::array<int64_t, Sides> self{};
-  };
-  const StringTable* names = nullptr;
-  std::vector<Node> nodes;
-
-  std::vector<std::array<int64_t, Sides>> Totals() const {
-    std::vector<std::array<int64_t, Sides>> totals(nodes.size());
-    for (size_t i = nodes.size(); i-- > 0;) {
-      for (int s = 0; s < Sides; ++s) {
-        totals[i][s] += nodes[i].self[s];
-        if (i > 0) totals[nodes[i].parent][s] += totals[i][s];
-      }
-    }
-    return totals;
-  }
-};
-
-template <int Sides>
-int64_t Sum(const std::array<int64_t, Sides>& values) {
-  int64_t sum = 0;
-  for (const int64_t value : values) sum += value;
-  return sum;
-}
-
-// The max_nodes-th largest of the totals below the root.
-template <int Sides>
-int64_t Threshold(const std::vector<std::array<int64_t, Sides>>& totals, int64_t max_nodes) {
-  std::vector<int64_t> sums;
-  sums.reserve(totals.size() - 1);
-  for (size_t i = 1; i < totals.size(); ++i) sums.push_back(Sum<Sides>(totals[i]));
-  const auto nth = sums.begin() + (max_nodes - 1);
-  std::nth_element(sums.begin(), nth, sums.end(), std::greater<>());
-  return *nth;
-}
-
-// The tree without the nodes below the threshold. `other_name` is the id of "other" in the table of names, and must
-// be there when anything can be folded.
-template <int Sides>
-SidedTree<Sides> Fold(const SidedTree<Sides>& tree, int64_t max_nodes, uint32_t other_name) {
-  if (max_nodes <= 0 || tree.nodes.size() - 1 <= static_cast<size_t>(max_nodes)) return tree;
-  const auto totals = tree.Totals();
-  const int64_t threshold = Threshold<Sides>(totals, max_nodes);
-  const StringTable& names = *tree.names;
-
-  SidedTree<Sides> folded;
-  folded.names = tree.names;
-  folded.nodes.push_back(tree.nodes[0]);
-  std::vector<uint32_t> target(tree.nodes.size(), kNone);  // kNone: folded away
-  std::vector<uint32_t> other_of{kNone};                   // per kept node: its child "other"
-  target[0] = 0;
-  const auto other_child = [&](uint32_t parent) {
-    if (other_of[parent] == kNone) {
-      other_of[parent] = static_cast<uint32_t>(folded.nodes.size());
-      folded.nodes.push_back({parent, other_name, {}});
-      other_of.push_back(kNone);
-    }
-    return other_of[parent];
-  };
-  for (size_t i = 1; i < tree.nodes.size(); ++i) {
-    const auto& node = tree.nodes[i];
-    const uint32_t parent = target[node.parent];
-    if (parent == kNone) continue;
-    const bool kept = Sum<Sides>(totals[i]) >= threshold;
-    if (kept && names.Get(node.name) != kOther) {
-      target[i] = static_cast<uint32_t>(folded.nodes.size());
-      folded.nodes.push_back({parent, node.name, node.self});
-      other_of.push_back(kNone);
-      continue;
-    }
-    // What is folded, and a node that is really called so, share one node.
-    const uint32_t other = other_child(parent);
-    if (kept) target[i] = other;
-    const auto& values = kept ? node.self : totals[i];
-    for (int s = 0; s < Sides; ++s) folded.nodes[other].self[s] += values[s];
-  }
-  return folded;
-}
 
 // The children of every node in ascending byte order of their names.
 struct SortedChildren {
@@ -176,13 +93,13 @@ class RowEncoder {
   explicit RowEncoder(const SidedTree<Sides>& tree)
       : tree_(tree),
         totals_(tree.Totals()),
-        children_(SortChildren(*tree.names, tree.nodes)),
+        children_(SortChildren(tree.names, tree.nodes)),
         leaf_(PutOtherLast(&children_, tree.nodes)) {}
 
   FlameGraph Encode() {
     NumberNames();
     EncodeRows();
-    graph_.total = Sum<Sides>(totals_[0]);
+    graph_.total = SumOfSides<Sides>(totals_[0]);
     return std::move(graph_);
   }
   const std::array<int64_t, Sides>& total() const { return totals_[0]; }
@@ -223,7 +140,7 @@ class RowEncoder {
   void Number(uint32_t name) {
     uint32_t& index = name_index_[children_.rank[name]];
     if (index != kNone) return;
-    const std::string_view text = tree_.names->Get(name);
+    const std::string_view text = tree_.names.Get(name);
     if (text == kTotal) {
       index = 0;
       return;
@@ -285,16 +202,6 @@ class RowEncoder {
   FlameGraph graph_;
 };
 
-SidedTree<1> OneSided(const FlameTree& tree) {
-  SidedTree<1> sided;
-  sided.names = &tree.names;
-  sided.nodes.reserve(tree.nodes.size());
-  for (const FlameTree::Node& node : tree.nodes) {
-    sided.nodes.push_back({node.parent, node.name, {node.self}});
-  }
-  return sided;
-}
-
 void AppendUvarint(uint64_t value, std::string* out) {
   while (value >= 0x80) {
     out->push_back(static_cast<char>(value | 0x80));
@@ -306,56 +213,26 @@ void AppendUvarint(uint64_t value, std::string* out) {
 }  // namespace
 
 FlameTree Truncate(const FlameTree& tree, int64_t max_nodes) {
-  if (max_nodes <= 0 || tree.nodes.size() - 1 <= static_cast<size_t>(max_nodes)) return tree;
-  StringTable names = tree.names;
-  const uint32_t other_name = names.Add(kOther);
-  SidedTree<1> sided = OneSided(tree);
-  sided.names = &names;
-  const SidedTree<1> folded = Fold<1>(sided, max_nodes, other_name);
-
-  // Only the names that are still in use.
+  SidedTree<1> folded = Fold<1>({&tree}, max_nodes);
   FlameTree result;
+  result.names = std::move(folded.names);
   result.nodes.clear();
   result.nodes.reserve(folded.nodes.size());
-  std::vector<uint32_t> name_map(names.size(), kNone);
-  for (const auto& node : folded.nodes) {
-    uint32_t& name = name_map[node.name];
-    if (name == kNone) name = node.name == 0 ? 0 : result.names.Add(names.Get(node.name));
-    result.nodes.push_back({node.parent, name, node.self[0]});
-  }
+  for (const auto& node : folded.nodes) result.nodes.push_back({node.parent, node.name, node.self[0]});
   return result;
 }
 
 FlameGraph EncodeLevels(const FlameTree& tree) {
-  const SidedTree<1> sided = OneSided(tree);
+  SidedTree<1> sided;
+  sided.names = tree.names;
+  sided.nodes.clear();
+  sided.nodes.reserve(tree.nodes.size());
+  for (const FlameTree::Node& node : tree.nodes) sided.nodes.push_back({node.parent, node.name, {node.self}});
   return RowEncoder<1>(sided).Encode();
 }
 
 FlameGraphDiff EncodeDiffLevels(const FlameTree& left, const FlameTree& right, int64_t max_nodes) {
-  FlameTreeBuilder builder;
-  SidedTree<2> sided;
-  sided.nodes.emplace_back();
-  const auto add = [&](const FlameTree& tree, int side) {
-    std::vector<uint32_t> name_map(tree.names.size());
-    for (uint32_t i = 0; i < name_map.size(); ++i) name_map[i] = builder.NameId(tree.names.Get(i));
-    std::vector<uint32_t> node_map(tree.nodes.size());
-    for (size_t i = 0; i < tree.nodes.size(); ++i) {
-      const FlameTree::Node& node = tree.nodes[i];
-      if (i > 0) {
-        const uint32_t parent = node_map[node.parent];
-        const uint32_t name = name_map[node.name];
-        node_map[i] = builder.Child(parent, name);
-        if (node_map[i] == sided.nodes.size()) sided.nodes.push_back({parent, name, {}});
-      }
-      sided.nodes[node_map[i]].self[side] += node.self;
-    }
-  };
-  add(left, 0);
-  add(right, 1);
-  const uint32_t other_name = builder.NameId(kOther);
-  sided.names = &builder.tree().names;
-
-  const SidedTree<2> folded = Fold<2>(sided, max_nodes, other_name);
+  const SidedTree<2> folded = Fold<2>({&left, &right}, max_nodes);
   RowEncoder<2> encoder(folded);
   FlameGraphDiff diff;
   diff.left_ticks = encoder.total()[0];

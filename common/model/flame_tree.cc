@@ -1,5 +1,7 @@
 #include "common/model/flame_tree.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/base/hash.h"
 
@@ -16,6 +18,28 @@ Status FlameTree::Validate() const {
     }
   }
   return Status::Ok();
+}
+
+void AppendTree(FlameTree&& from, FlameTree* into) {
+  if (into->nodes.size() == 1) {
+    AddSaturating(&from.nodes[0].self, into->nodes[0].self);
+    *into = std::move(from);
+    return;
+  }
+  AddSaturating(&into->nodes[0].self, from.nodes[0].self);
+  if (from.nodes.size() == 1) return;
+  const uint32_t name_offset = into->names.size();
+  into->names.Append(from.names);
+  // Nodes below the other root become children of this one.
+  const uint32_t node_offset = static_cast<uint32_t>(into->nodes.size()) - 1;
+  const size_t needed = into->nodes.size() + from.nodes.size() - 1;
+  if (into->nodes.capacity() < needed) into->nodes.reserve(std::max(needed, 2 * into->nodes.capacity()));
+  for (size_t i = 1; i < from.nodes.size(); ++i) {
+    FlameTree::Node node = from.nodes[i];
+    if (node.parent > 0) node.parent += node_offset;
+    node.name += name_offset;
+    into->nodes.push_back(node);
+  }
 }
 
 std::vector<int64_t> FlameTree::Totals() const {
@@ -41,19 +65,7 @@ FlameTreeBuilder::FlameTreeBuilder() : child_slots_(kInitialSlots), name_slots_(
   name_slots_[name_hashes_[0] & (name_slots_.size() - 1)] = 1;
 }
 
-FlameTreeBuilder::FlameTreeBuilder(FlameTree tree) : tree_(std::move(tree)) {
-  size_t slots = kInitialSlots;
-  while (slots < tree_.nodes.size() * 2) slots *= 2;
-  child_slots_.resize(slots / 2);
-  GrowChildren();
-  for (uint32_t id = 0; id < tree_.names.size(); ++id) {
-    name_hashes_.push_back(Hash64(tree_.names.Get(id)));
-  }
-  slots = kInitialSlots;
-  while (slots < name_hashes_.size() * 2) slots *= 2;
-  name_slots_.resize(slots / 2);
-  GrowNames();
-}
+FlameTreeBuilder::FlameTreeBuilder(const FlameTree& tree) : FlameTreeBuilder() { Add(tree); }
 
 uint32_t FlameTreeBuilder::NameId(std::string_view name) {
   const uint64_t hash = Hash64(name);
@@ -73,17 +85,26 @@ uint32_t FlameTreeBuilder::NameId(std::string_view name) {
 
 uint32_t FlameTreeBuilder::Child(uint32_t parent, uint32_t name_id) {
   const size_t mask = child_slots_.size() - 1;
-  size_t slot = ChildHash(parent, name_id) & mask;
-  while (child_slots_[slot] != 0) {
-    const uint32_t node = child_slots_[slot] - 1;
-    if (tree_.nodes[node].parent == parent && tree_.nodes[node].name == name_id) return node;
-    slot = (slot + 1) & mask;
+  size_t at = ChildHash(parent, name_id) & mask;
+  for (; child_slots_[at].parent != UINT32_MAX; at = (at + 1) & mask) {
+    const ChildSlot& slot = child_slots_[at];
+    if (slot.parent == parent && slot.name == name_id) return slot.node;
   }
   const uint32_t node = static_cast<uint32_t>(tree_.nodes.size());
   tree_.nodes.push_back({parent, name_id, 0});
-  child_slots_[slot] = node + 1;
-  if (tree_.nodes.size() * 2 > child_slots_.size()) GrowChildren();
+  child_slots_[at] = {parent, name_id, node};
+  if ((tree_.nodes.size() - part_begin_) * 2 > child_slots_.size()) GrowChildren();
   return node;
+}
+
+void FlameTreeBuilder::BeginPart() {
+  const size_t used = tree_.nodes.size() - part_begin_;
+  part_begin_ = tree_.nodes.size();
+  // The next part is as large as this one was, more or less: a table that one large part left behind would make every
+  // small one pay for clearing it.
+  size_t slots = kInitialSlots;
+  while (slots < used * 2) slots *= 2;
+  child_slots_.assign(std::min(slots, child_slots_.size()), ChildSlot());
 }
 
 void FlameTreeBuilder::Add(const FlameTree& other) {
@@ -100,12 +121,13 @@ void FlameTreeBuilder::Add(const FlameTree& other) {
 }
 
 void FlameTreeBuilder::GrowChildren() {
-  std::vector<uint32_t> slots(child_slots_.size() * 2);
+  std::vector<ChildSlot> slots(child_slots_.size() * 2);
   const size_t mask = slots.size() - 1;
-  for (uint32_t node = 1; node < tree_.nodes.size(); ++node) {
-    size_t slot = ChildHash(tree_.nodes[node].parent, tree_.nodes[node].name) & mask;
-    while (slots[slot] != 0) slot = (slot + 1) & mask;
-    slots[slot] = node + 1;
+  for (const ChildSlot& slot : child_slots_) {
+    if (slot.parent == UINT32_MAX) continue;
+    size_t at = ChildHash(slot.parent, slot.name) & mask;
+    while (slots[at].parent != UINT32_MAX) at = (at + 1) & mask;
+    slots[at] = slot;
   }
   child_slots_ = std::move(slots);
 }

@@ -4,6 +4,12 @@
 
 namespace brazier {
 
+void StringTable::Append(const StringTable& other) {
+  const uint32_t base = static_cast<uint32_t>(bytes_.size());
+  bytes_.append(other.bytes_);
+  for (size_t i = 1; i < other.offsets_.size(); ++i) offsets_.push_back(base + other.offsets_[i]);
+}
+
 Status SymbolTable::Validate() const {
   const uint32_t string_count = strings.size();
   for (const Function& f : functions) {

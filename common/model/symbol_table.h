@@ -30,6 +30,8 @@ class StringTable {
   }
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size() - 1); }
   size_t bytes() const { return bytes_.size(); }
+  // Adds every string of `other`, "" included, in order.
+  void Append(const StringTable& other);
   // Drops the strings from `count` on. REQUIRES: 0 < count <= size()
   void Truncate(uint32_t count) {
     bytes_.resize(offsets_[count]);

@@ -187,6 +187,43 @@ TEST(Truncate, Properties) {
   }
 }
 
+// Appended partial trees, and parts of a builder, answer as one tree that has each node once.
+TEST(Truncate, JoinsWhatPartialTreesHaveInCommon) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    std::mt19937_64 random(seed);
+    FlameTreeBuilder joined;
+    FlameTree appended;
+    FlameTreeBuilder parts;
+    for (int i = 0; i < 5; ++i) {
+      const FlameTree tree = RandomTree(random, 60);
+      joined.Add(tree);
+      if (i > 0) parts.BeginPart();
+      parts.Add(tree);
+      AppendTree(FlameTree(tree), &appended);
+    }
+    ASSERT_TRUE(appended.Validate().ok());
+    const FlameTree one = joined.Finish();
+    ASSERT_EQ(appended.Totals()[0], one.Totals()[0]);
+    ASSERT_GT(appended.nodes.size(), one.nodes.size()) << "the trees have nothing in common";
+    ASSERT_EQ(parts.nodes(), appended.nodes.size());
+    for (const int64_t limit : {0, 1, 7, 40, 200, 100'000}) {
+      const std::string expected = Describe(Truncate(one, limit));
+      EXPECT_EQ(Describe(Truncate(appended, limit)), expected) << "seed " << seed << ", limit " << limit;
+      EXPECT_EQ(Describe(Truncate(parts.tree(), limit)), expected) << "seed " << seed << ", limit " << limit;
+      const FlameGraphDiff diff = EncodeDiffLevels(appended, one, limit);
+      EXPECT_EQ(diff.graph.levels, EncodeDiffLevels(one, one, limit).graph.levels);
+    }
+  }
+}
+
+TEST(Truncate, EachNameIsThereOnce) {
+  FlameTree tree = TreeOf({{"a;b", 3}, {"b;a", 1}});
+  AppendTree(TreeOf({{"b;a", 4}, {"a;c", 2}}), &tree);
+  const FlameTree cut = Truncate(tree, 0);
+  EXPECT_EQ(Describe(cut), Describe(TreeOf({{"a;b", 3}, {"b;a", 5}, {"a;c", 2}})));
+  EXPECT_EQ(cut.names.size(), 4u);
+}
+
 // Rows tile: children lie within their parents, nothing overlaps, the sum of selves is the total.
 TEST(EncodeLevels, RowsAreConsistent) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {

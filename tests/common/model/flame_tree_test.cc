@@ -142,6 +142,47 @@ TEST(FlameTree, ABuilderGoesOnFromATree) {
   EXPECT_EQ(SelfsOf(builder.Finish()), expected);
 }
 
+TEST(FlameTree, APartBeginsAtTheRootAgain) {
+  FlameTreeBuilder builder;
+  AddStack(builder, {"a", "b"}, 1);
+  for (int i = 0; i < 5'000; ++i) AddStack(builder, {"a", "f" + std::to_string(i)}, 1);
+  const size_t before = builder.nodes();
+  builder.BeginPart();
+  AddStack(builder, {"a", "b"}, 2);
+  AddStack(builder, {"a", "b"}, 4);
+  EXPECT_EQ(builder.nodes(), before + 2) << "nodes of its own, each once";
+  builder.BeginPart();
+  for (int i = 0; i < 5'000; ++i) AddStack(builder, {"a", "f" + std::to_string(i)}, 1);
+  EXPECT_EQ(builder.nodes(), before + 2 + 5'001);
+  const FlameTree tree = builder.Finish();
+  ASSERT_TRUE(tree.Validate().ok());
+  Selfs expected{{{}, 0}, {{"a"}, 0}, {{"a", "b"}, 7}};
+  for (int i = 0; i < 5'000; ++i) expected[{"a", "f" + std::to_string(i)}] = 2;
+  EXPECT_EQ(SelfsOf(Merged(tree, FlameTree{})), expected);
+}
+
+TEST(FlameTree, AppendingIsMerging) {
+  std::mt19937_64 engine(11);
+  for (int round = 0; round < 20; ++round) {
+    Selfs expected;
+    const FlameTree a = RandomTree(engine, &expected);
+    const FlameTree b = RandomTree(engine, &expected);
+    FlameTree appended;
+    AppendTree(FlameTree(a), &appended);
+    AppendTree(FlameTree(b), &appended);
+    AppendTree(FlameTree(), &appended);
+    ASSERT_TRUE(appended.Validate().ok());
+    EXPECT_EQ(SelfsOf(Merged(appended, FlameTree{})), SelfsOf(Merged(a, b)));
+  }
+  FlameTree roots;
+  for (const int64_t self : {int64_t{3}, INT64_MAX}) {
+    FlameTree root;
+    root.nodes[0].self = self;
+    AppendTree(std::move(root), &roots);
+  }
+  EXPECT_EQ(roots.nodes[0].self, INT64_MAX);
+}
+
 TEST(FlameTree, ValidateRefusesBadReferences) {
   FlameTree tree;
   EXPECT_TRUE(tree.Validate().ok());

@@ -141,7 +141,7 @@ std::vector<Row> TruncatedRows(const StackProfile& profile, const std::vector<bo
   FlameTreeBuilder builder;
   const std::vector<uint32_t> frame = BuildNameTree(profile, used, &builder);
   if (builder.nodes() - 1 <= static_cast<size_t>(max_nodes)) return PlainRows(profile);
-  const std::vector<int64_t> totals = builder.tree().Totals();
+  const std::vector<int64_t> totals = builder.Finish().Totals();
   std::vector<int64_t> order(totals.begin() + 1, totals.end());
   const auto nth = order.begin() + (max_nodes - 1);
   std::nth_element(order.begin(), nth, order.end(), std::greater<>());

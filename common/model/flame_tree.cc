@@ -55,11 +55,9 @@ namespace {
 
 constexpr size_t kInitialSlots = 1024;
 
-uint64_t ChildHash(uint32_t parent, uint32_t name) { return MixHash(parent, name); }
-
 }  // namespace
 
-FlameTreeBuilder::FlameTreeBuilder() : child_slots_(kInitialSlots), name_slots_(kInitialSlots) {
+FlameTreeBuilder::FlameTreeBuilder() : name_slots_(kInitialSlots) {
   // String 0 is the root's empty name; it takes part in look-ups like any other.
   name_hashes_.push_back(Hash64(std::string_view()));
   name_slots_[name_hashes_[0] & (name_slots_.size() - 1)] = 1;
@@ -73,38 +71,75 @@ uint32_t FlameTreeBuilder::NameId(std::string_view name) {
   size_t slot = hash & mask;
   while (name_slots_[slot] != 0) {
     const uint32_t id = name_slots_[slot] - 1;
-    if (name_hashes_[id] == hash && tree_.names.Get(id) == name) return id;
+    if (name_hashes_[id] == hash && names_.Get(id) == name) return id;
     slot = (slot + 1) & mask;
   }
-  const uint32_t id = tree_.names.Add(name);
+  const uint32_t id = names_.Add(name);
   name_hashes_.push_back(hash);
   name_slots_[slot] = id + 1;
   if (name_hashes_.size() * 2 > name_slots_.size()) GrowNames();
   return id;
 }
 
-uint32_t FlameTreeBuilder::Child(uint32_t parent, uint32_t name_id) {
-  const size_t mask = child_slots_.size() - 1;
-  size_t at = ChildHash(parent, name_id) & mask;
-  for (; child_slots_[at].parent != UINT32_MAX; at = (at + 1) & mask) {
-    const ChildSlot& slot = child_slots_[at];
-    if (slot.parent == parent && slot.name == name_id) return slot.node;
-  }
-  const uint32_t node = static_cast<uint32_t>(tree_.nodes.size());
-  tree_.nodes.push_back({parent, name_id, 0});
-  child_slots_[at] = {parent, name_id, node};
-  if ((tree_.nodes.size() - part_begin_) * 2 > child_slots_.size()) GrowChildren();
+uint32_t FlameTreeBuilder::AddNode(uint32_t parent, uint32_t name_id, uint32_t next_sibling) {
+  const uint32_t node = static_cast<uint32_t>(links_.size());
+  links_.push_back({parent, name_id, kNone, next_sibling});
+  selfs_.push_back(0);
   return node;
 }
 
+uint32_t FlameTreeBuilder::AddChild(uint32_t parent, uint32_t name_id) {
+  int siblings = 0;
+  for (uint32_t child = links_[parent].first_child; child != kNone; child = links_[child].next_sibling) ++siblings;
+  if (siblings >= kListMax) {
+    Widen(parent);
+    return WideChild(parent, name_id);
+  }
+  const uint32_t node = AddNode(parent, name_id, links_[parent].first_child);
+  links_[parent].first_child = node;
+  return node;
+}
+
+void FlameTreeBuilder::Widen(uint32_t parent) {
+  for (uint32_t child = links_[parent].first_child; child != kNone; child = links_[child].next_sibling) {
+    InsertWide({parent, links_[child].name, child});
+  }
+  links_[parent].first_child = kWide;
+}
+
+uint32_t FlameTreeBuilder::WideChild(uint32_t parent, uint32_t name_id) {
+  const WideSlot& found = wide_slots_[FindWide(wide_slots_, parent, name_id)];
+  if (found.parent == parent) return found.node;
+  const uint32_t node = AddNode(parent, name_id, kNone);
+  InsertWide({parent, name_id, node});
+  return node;
+}
+
+size_t FlameTreeBuilder::FindWide(const std::vector<WideSlot>& slots, uint32_t parent, uint32_t name_id) {
+  const size_t mask = slots.size() - 1;
+  size_t at = MixHash(parent, name_id) & mask;
+  while (slots[at].parent != UINT32_MAX && (slots[at].parent != parent || slots[at].name != name_id)) {
+    at = (at + 1) & mask;
+  }
+  return at;
+}
+
+void FlameTreeBuilder::InsertWide(const WideSlot& slot) {
+  if ((wide_count_ + 1) * 2 > wide_slots_.size()) {
+    std::vector<WideSlot> slots(std::max(kInitialSlots, wide_slots_.size() * 2));
+    for (const WideSlot& old : wide_slots_) {
+      if (old.parent != UINT32_MAX) slots[FindWide(slots, old.parent, old.name)] = old;
+    }
+    wide_slots_ = std::move(slots);
+  }
+  wide_slots_[FindWide(wide_slots_, slot.parent, slot.name)] = slot;
+  ++wide_count_;
+}
+
 void FlameTreeBuilder::BeginPart() {
-  const size_t used = tree_.nodes.size() - part_begin_;
-  part_begin_ = tree_.nodes.size();
-  // The next part is as large as this one was, more or less: a table that one large part left behind would make every
-  // small one pay for clearing it.
-  size_t slots = kInitialSlots;
-  while (slots < used * 2) slots *= 2;
-  child_slots_.assign(std::min(slots, child_slots_.size()), ChildSlot());
+  links_[kRoot].first_child = kNone;
+  wide_slots_.clear();
+  wide_count_ = 0;
 }
 
 void FlameTreeBuilder::Add(const FlameTree& other) {
@@ -120,16 +155,13 @@ void FlameTreeBuilder::Add(const FlameTree& other) {
   }
 }
 
-void FlameTreeBuilder::GrowChildren() {
-  std::vector<ChildSlot> slots(child_slots_.size() * 2);
-  const size_t mask = slots.size() - 1;
-  for (const ChildSlot& slot : child_slots_) {
-    if (slot.parent == UINT32_MAX) continue;
-    size_t at = ChildHash(slot.parent, slot.name) & mask;
-    while (slots[at].parent != UINT32_MAX) at = (at + 1) & mask;
-    slots[at] = slot;
-  }
-  child_slots_ = std::move(slots);
+FlameTree FlameTreeBuilder::Finish() {
+  FlameTree tree;
+  tree.names = std::move(names_);
+  tree.nodes.resize(links_.size());
+  for (size_t i = 0; i < links_.size(); ++i) tree.nodes[i] = {links_[i].parent, links_[i].name, selfs_[i]};
+  *this = FlameTreeBuilder();
+  return tree;
 }
 
 void FlameTreeBuilder::GrowNames() {

@@ -42,7 +42,11 @@ struct FlameTree {
 // Appends the nodes of `from` without looking for those that are there already: the cost is that of copying.
 void AppendTree(FlameTree&& from, FlameTree* into);
 
-// Adds values to stacks. Grows with the number of distinct stacks; `nodes()` lets the caller enforce a bound.
+// Adds values to stacks. Grows with the number of distinct stacks; MemoryBytes() lets the caller enforce a bound.
+//
+// A node's children are a linked list until there are kListMax of them, then entries of a hash table: most nodes have a
+// handful, which lie close together because they were added together, where a table of all children would touch a cache
+// line of its own for each.
 class FlameTreeBuilder {
  public:
   FlameTreeBuilder();
@@ -52,36 +56,60 @@ class FlameTreeBuilder {
 
   uint32_t NameId(std::string_view name);
   // The child of `parent` with this name, created when missing.
-  uint32_t Child(uint32_t parent, uint32_t name_id);
-  void AddSelf(uint32_t node, int64_t value) { AddSaturating(&tree_.nodes[node].self, value); }
+  uint32_t Child(uint32_t parent, uint32_t name_id) {
+    uint32_t child = links_[parent].first_child;
+    if (child == kWide) return WideChild(parent, name_id);
+    for (; child != kNone; child = links_[child].next_sibling) {
+      if (links_[child].name == name_id) return child;
+    }
+    return AddChild(parent, name_id);
+  }
+  void AddSelf(uint32_t node, int64_t value) { AddSaturating(&selfs_[node], value); }
   void Add(const FlameTree& other);
   // Forgets the nodes there are, except the root: they stay in the tree, but what is added from now on gets nodes of its
-  // own. For parts with little in common, such as services: look-ups go through a table that fits a processor's cache.
+  // own. For parts with little in common, such as services, whose nodes then lie together.
   void BeginPart();
-  size_t nodes() const { return tree_.nodes.size(); }
+  size_t nodes() const { return links_.size(); }
   size_t MemoryBytes() const {
-    return tree_.nodes.capacity() * sizeof(FlameTree::Node) + tree_.names.bytes() +
-           child_slots_.capacity() * sizeof(ChildSlot) + name_slots_.capacity() * sizeof(uint32_t) +
+    return links_.capacity() * sizeof(Links) + selfs_.capacity() * sizeof(int64_t) + names_.bytes() +
+           wide_slots_.capacity() * sizeof(WideSlot) + name_slots_.capacity() * sizeof(uint32_t) +
            name_hashes_.capacity() * sizeof(uint64_t);
   }
-  const FlameTree& tree() const { return tree_; }
-  FlameTree Finish() { return std::move(tree_); }
+  // The builder is empty afterwards.
+  FlameTree Finish();
 
  private:
-  // The key stands in the slot, so that a look-up touches one cache line. Empty: no node has parent and name 2^32 - 1.
-  struct ChildSlot {
-    uint32_t parent = UINT32_MAX;
-    uint32_t name = UINT32_MAX;
+  static constexpr uint32_t kNone = 0;  // the root is nobody's child
+  static constexpr uint32_t kWide = UINT32_MAX;
+  static constexpr int kListMax = 16;
+
+  struct Links {
+    uint32_t parent = 0;
+    uint32_t name = 0;
+    uint32_t first_child = kNone;  // kWide: the children are in wide_slots_
+    uint32_t next_sibling = kNone;
+  };
+  struct WideSlot {
+    uint32_t parent = UINT32_MAX;  // UINT32_MAX: empty
+    uint32_t name = 0;
     uint32_t node = 0;
   };
 
-  void GrowChildren();
+  uint32_t AddChild(uint32_t parent, uint32_t name_id);
+  uint32_t AddNode(uint32_t parent, uint32_t name_id, uint32_t next_sibling);
+  uint32_t WideChild(uint32_t parent, uint32_t name_id);
+  void Widen(uint32_t parent);
+  // The slot that holds the child, or the empty one where it belongs.
+  static size_t FindWide(const std::vector<WideSlot>& slots, uint32_t parent, uint32_t name_id);
+  void InsertWide(const WideSlot& slot);
   void GrowNames();
 
-  FlameTree tree_;
-  size_t part_begin_ = 0;  // nodes of the tree when the part began
-  // Open addressing, a power of two, at most half full.
-  std::vector<ChildSlot> child_slots_;
+  StringTable names_;
+  std::vector<Links> links_{Links{}};
+  std::vector<int64_t> selfs_{0};  // by node; apart, because look-ups do not touch them
+  // Open addressing, powers of two, at most half full.
+  std::vector<WideSlot> wide_slots_;
+  size_t wide_count_ = 0;
   std::vector<uint32_t> name_slots_;  // name id + 1
   std::vector<uint64_t> name_hashes_;
 };

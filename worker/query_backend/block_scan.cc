@@ -3,12 +3,11 @@
 #include <algorithm>
 
 #include "store/block/section_samples.h"
-#include "store/block/section_symbols.h"
 
 namespace brazier::query_backend {
 
-BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector, object::ObjectStore& store)
-    : spec_(spec), selector_(selector), store_(store) {
+BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector)
+    : spec_(spec), selector_(selector) {
   for (const ReportRequest& request : spec.reports) {
     const ReportKindRow* kind = FindReportKind(request.kind);
     CHECK(kind != nullptr);
@@ -18,28 +17,21 @@ BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector, object::Ob
   }
 }
 
-Status BlockScan::Read(const BlockRead& read) {
-  Result<block::BlockSections> sections =
-      block::BlockSections::Fetch(store_, read, {.rows = true, .samples = needs_samples_});
-  if (!sections.ok()) return sections.status().Annotate("block " + read.object_key);
-  stats_.bytes_read += sections->bytes_read();
-  has_shared_ = false;
-  for (size_t i = 0; i < read.datasets.size(); ++i) {
-    const std::string& tenant = read.datasets[i].tenant;
-    // The plan comes from the index, but no reader trusts it with other tenants' data.
-    if (std::find(spec_.tenants.begin(), spec_.tenants.end(), tenant) == spec_.tenants.end()) continue;
-    if (Status s = ReadDataset(read, i, *sections); !s.ok()) {
-      return s.Annotate("block " + read.object_key + ", service " + read.datasets[i].service);
-    }
+Status BlockScan::Read(const LoadedBlock& block, size_t dataset) {
+  const std::string& service = block.read().datasets[dataset].service;
+  if (service != service_) {
+    for (auto& builder : builders_) builder->BeginService();
+    service_ = service;
   }
-  ++stats_.blocks_read;
+  if (Status s = ReadDataset(block, dataset); !s.ok()) {
+    return s.Annotate("block " + block.read().object_key + ", service " + service);
+  }
   return Status::Ok();
 }
 
-Status BlockScan::ReadDataset(const BlockRead& read, size_t index,
-                              const block::BlockSections& sections) {
-  const DatasetMeta& dataset = read.datasets[index];
-  ASSIGN_OR_RETURN(const block::DatasetRows rows, sections.Rows(index));
+Status BlockScan::ReadDataset(const LoadedBlock& block, size_t index) {
+  const DatasetMeta& dataset = block.read().datasets[index];
+  ASSIGN_OR_RETURN(const block::DatasetRows rows, block.sections().Rows(index));
   series_matches_.resize(rows.series.size());
   bool any = false;
   for (size_t s = 0; s < rows.series.size(); ++s) {
@@ -63,29 +55,18 @@ Status BlockScan::ReadDataset(const BlockRead& read, size_t index,
     return view.IsSelected(row) && view.IsInRange(row);
   });
   if (!any_row) return Status::Ok();
-  RETURN_IF_ERROR(LoadSymbols(dataset.tenant, sections, index));
-  return SumSamples(sections, index, view);
+  RETURN_IF_ERROR(LoadSymbols(block, index));
+  return SumSamples(block, index, view);
 }
 
-Status BlockScan::LoadSymbols(const std::string& tenant, const block::BlockSections& sections,
-                              size_t index) {
-  if (!has_shared_ || symbols_tenant_ != tenant) {
-    ASSIGN_OR_RETURN(symbols_, sections.SharedSymbols(tenant));
-    symbols_tenant_ = tenant;
-    has_shared_ = true;
-    shared_stacks_ = static_cast<uint32_t>(symbols_.stacks.size());
-    shared_functions_ = static_cast<uint32_t>(symbols_.functions.size());
-    shared_mark_ = block::MarkOf(symbols_);
-    ++generation_;
-  } else {
-    block::TruncateTo(shared_mark_, &symbols_);
-  }
-  return sections.OwnSymbols(index, &symbols_);
+Status BlockScan::LoadSymbols(const LoadedBlock& block, size_t index) {
+  ASSIGN_OR_RETURN(const SymbolTable* shared, block.SharedSymbols(block.read().datasets[index].tenant));
+  symbols_ = *shared;  // a copy into memory that is there already
+  return block.sections().OwnSymbols(index, &symbols_);
 }
 
-Status BlockScan::SumSamples(const block::BlockSections& sections, size_t index,
-                             const DatasetView& view) {
-  ASSIGN_OR_RETURN(const auto parts, sections.Samples(index));
+Status BlockScan::SumSamples(const LoadedBlock& block, size_t index, const DatasetView& view) {
+  ASSIGN_OR_RETURN(const auto parts, block.sections().Samples(index));
   ASSIGN_OR_RETURN(auto samples, block::SamplesDecoder::Open(
                                      parts, static_cast<uint32_t>(symbols_.stacks.size())));
   if (values_.size() < symbols_.stacks.size()) values_.resize(symbols_.stacks.size());
@@ -113,9 +94,7 @@ Status BlockScan::SumSamples(const block::BlockSections& sections, size_t index,
     touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
     const bool is_filtered = !spec_.call_site.empty();
     if (is_filtered) SelectCallSite();
-    const DatasetStacks stacks{symbols_,     shared_stacks_, shared_functions_,
-                               generation_,  is_filtered ? selected_ : touched_,
-                               values_,      duration_ns,    period};
+    const DatasetStacks stacks{symbols_, is_filtered ? selected_ : touched_, values_, duration_ns, period};
     for (auto& builder : builders_) builder->AddStacks(stacks);
   }
   for (uint32_t stack : touched_) values_[stack] = 0;

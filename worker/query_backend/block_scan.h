@@ -1,13 +1,12 @@
-// BlockScan: feeds the datasets of one block to report builders: the inner loop of a read node. Owns the memory that
-// is reused from block to block; one per thread. Thread-compatible.
+// BlockScan: feeds datasets of loaded blocks to report builders: the inner loop of a read node. Owns the memory that is
+// reused from dataset to dataset; one per thread. Thread-compatible.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "common/model/selector.h"
-#include "store/block/block_reader.h"
-#include "store/block/section_symbols.h"
+#include "worker/query_backend/loaded_block.h"
 #include "worker/query_backend/report_kinds.h"
 
 namespace brazier::query_backend {
@@ -15,30 +14,32 @@ namespace brazier::query_backend {
 class BlockScan {
  public:
   // The references outlive the scan. One builder per report of the spec, in order.
-  BlockScan(const QuerySpec& spec, const Selector& selector, object::ObjectStore& store);
+  BlockScan(const QuerySpec& spec, const Selector& selector);
 
-  // kNotFound, kCorruption: the block; the builders may hold a part of it and must be thrown away.
-  Status Read(const BlockRead& read);
+  // Reads one dataset of the block. Datasets of one service are best read one after the other.
+  // kCorruption names block and service; the builders may hold a part of the dataset and must be thrown away.
+  Status Read(const LoadedBlock& block, size_t dataset);
 
   size_t MemoryBytes() const;
   const QueryStats& stats() const { return stats_; }
   std::vector<Report> Finish();
 
  private:
-  Status ReadDataset(const BlockRead& read, size_t index, const block::BlockSections& sections);
-  Status SumSamples(const block::BlockSections& sections, size_t index, const DatasetView& view);
-  Status LoadSymbols(const std::string& tenant, const block::BlockSections& sections, size_t index);
+  Status ReadDataset(const LoadedBlock& block, size_t index);
+  Status LoadSymbols(const LoadedBlock& block, size_t index);
+  Status SumSamples(const LoadedBlock& block, size_t index, const DatasetView& view);
   // Of the touched stacks, selects those that begin with the call site of the spec.
   void SelectCallSite();
   void MatchCallSite();
 
   const QuerySpec& spec_;
   const Selector& selector_;
-  object::ObjectStore& store_;
   bool needs_samples_ = false;
   std::vector<std::unique_ptr<ReportBuilder>> builders_;
   std::vector<const ReportKindRow*> kinds_;
   QueryStats stats_;
+
+  std::string service_;  // of the dataset before
 
   // Of the dataset in hand.
   std::vector<uint8_t> series_matches_;
@@ -47,14 +48,7 @@ class BlockScan {
   std::vector<uint32_t> touched_;  // stacks with a value
   std::vector<uint32_t> selected_;  // of them, those that begin with the call site
   std::vector<uint16_t> call_site_depth_;
-  // Of the block and tenant in hand.
-  SymbolTable symbols_;
-  std::string symbols_tenant_;
-  bool has_shared_ = false;
-  block::SymbolMark shared_mark_{};
-  uint32_t shared_stacks_ = 0;
-  uint32_t shared_functions_ = 0;
-  uint64_t generation_ = 0;
+  SymbolTable symbols_;  // the shared ones, then the dataset's own
 };
 
 }  // namespace brazier::query_backend

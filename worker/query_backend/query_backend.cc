@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "worker/query_backend/block_scan.h"
+#include "worker/query_backend/dataset_runs.h"
 
 namespace brazier::query_backend {
 namespace {
@@ -21,33 +22,31 @@ Status CollectReads(const PlanNode& node, int depth, std::vector<const BlockRead
   return Status::Ok();
 }
 
+// Sections that a query without samples does not fetch count too: a bound, not an account.
+uint64_t BlockBytes(const BlockRead& read) {
+  uint64_t bytes = 0;
+  for (const TenantSymbols& symbols : read.symbols) bytes += symbols.section.size;
+  for (const DatasetMeta& dataset : read.datasets) bytes += StoredBytes(dataset);
+  return bytes;
+}
+
 }  // namespace
 
-// One plan being executed. Readers take blocks by number; whoever finishes its share merges it in.
-struct QueryBackend::Execution {
-  Execution(const QuerySpec& spec, const Selector& selector, int64_t deadline_ns, size_t memory_max)
-      : spec(spec), selector(selector), deadline_ns(deadline_ns), memory_bytes_max(memory_max) {}
+// Work that threads take by number until there is none left.
+struct QueryBackend::Step {
+  Step(size_t count, const std::function<void(size_t)>& work) : count(count), work(work) {}
 
-  const QuerySpec& spec;
-  const Selector& selector;
-  const int64_t deadline_ns;
-  const size_t memory_bytes_max;
-  std::vector<const BlockRead*> reads;
+  const size_t count;
+  const std::function<void(size_t)>& work;  // the caller's, which outlives the last active thread
   std::atomic<size_t> next{0};
-  std::atomic<size_t> memory_bytes{0};  // of the builders of all threads
-  std::atomic<bool> has_failed{false};
-
   std::mutex mu;
   std::condition_variable changed;
-  int active = 0;      // guarded by mu: threads that read for it now
+  int active = 0;          // guarded by mu
   bool is_closed = false;  // guarded by mu: no thread may join any more
-  Status status;       // guarded by mu: the first failure
-  QueryResult result;  // guarded by mu
-  bool has_result = false;
 
   bool Join() {
     std::lock_guard lock(mu);
-    if (is_closed || next.load() >= reads.size()) return false;
+    if (is_closed || next.load() >= count) return false;
     ++active;
     return true;
   }
@@ -56,30 +55,96 @@ struct QueryBackend::Execution {
     --active;
     changed.notify_all();
   }
+  void Work() {
+    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(i);
+  }
+  void CloseAndWait() {
+    std::unique_lock lock(mu);
+    is_closed = true;
+    changed.wait(lock, [&] { return active == 0; });
+  }
+};
+
+// One plan being executed.
+struct QueryBackend::Execution {
+  Execution(const QuerySpec& spec, const Selector& selector, int64_t deadline_ns, size_t memory_max, const Clock& clock)
+      : spec(spec), selector(selector), deadline_ns(deadline_ns), memory_bytes_max(memory_max), clock(clock) {}
+
+  const QuerySpec& spec;
+  const Selector& selector;
+  const int64_t deadline_ns;
+  const size_t memory_bytes_max;
+  const Clock& clock;
+  bool needs_samples = false;
+  std::vector<const BlockRead*> reads;
+  std::atomic<size_t> memory_bytes{0};  // of the builders of all threads
+  std::atomic<size_t> blocks_read{0};
+  std::atomic<uint64_t> bytes_read{0};
+  std::atomic<bool> has_failed{false};
+
+  struct Scan {
+    explicit Scan(const QuerySpec& spec, const Selector& selector) : scan(spec, selector) {}
+    BlockScan scan;
+    size_t counted_bytes = 0;  // in memory_bytes
+  };
+  std::mutex mu;
+  Status status;                            // guarded by mu: the first failure
+  std::vector<std::unique_ptr<Scan>> idle;  // guarded by mu: builders that no thread works on
+
+  bool MayGoOn() {
+    if (has_failed.load(std::memory_order_relaxed)) return false;
+    if (clock.MonotonicNs() <= deadline_ns) return true;
+    Fail(DeadlineExceeded("the query's deadline passed after " + std::to_string(blocks_read.load()) + " of " +
+                          std::to_string(reads.size()) + " blocks"));
+    return false;
+  }
   void Fail(Status s) {
     has_failed.store(true);
     std::lock_guard lock(mu);
     if (status.ok()) status = std::move(s);
   }
-  // Merging happens outside the lock: a share is taken out, merged, and put back.
-  void MergeIn(QueryResult share) {
-    while (true) {
-      QueryResult other;
-      {
-        std::lock_guard lock(mu);
-        if (!has_result) {
-          result = std::move(share);
-          has_result = true;
-          return;
-        }
-        other = std::move(result);
-        has_result = false;
+  std::unique_ptr<Scan> TakeScan() {
+    std::lock_guard lock(mu);
+    if (idle.empty()) return std::make_unique<Scan>(spec, selector);
+    auto scan = std::move(idle.back());
+    idle.pop_back();
+    return scan;
+  }
+  void GiveBack(std::unique_ptr<Scan> scan) {
+    std::lock_guard lock(mu);
+    idle.push_back(std::move(scan));
+  }
+  Status Count(Scan& scan) {
+    const size_t bytes = scan.scan.MemoryBytes();
+    // Wraps when a builder shrank, and comes out right.
+    const size_t delta = bytes - scan.counted_bytes;
+    scan.counted_bytes = bytes;
+    if (memory_bytes.fetch_add(delta) + delta <= memory_bytes_max) return Status::Ok();
+    return ResourceExhausted("the query's partial results need more than " + std::to_string(memory_bytes_max) +
+                             " bytes; narrow the selector or the range")
+        .WithReason("query_memory_limit");
+  }
+  // After the last step.
+  QueryResult Finish() {
+    // A query without blocks still answers with empty reports.
+    if (idle.empty()) idle.push_back(std::make_unique<Scan>(spec, selector));
+    QueryResult result;
+    for (auto& each : idle) {
+      std::vector<Report> reports = each->scan.Finish();
+      result.stats.Add(each->scan.stats());
+      each.reset();
+      if (result.reports.empty()) {
+        result.reports = std::move(reports);
+        continue;
       }
-      for (size_t i = 0; i < share.reports.size(); ++i) {
-        FindReportKind(share.reports[i].kind)->merge(share.reports[i], std::move(other.reports[i]));
+      for (size_t i = 0; i < reports.size(); ++i) {
+        FindReportKind(reports[i].kind)->merge(result.reports[i], std::move(reports[i]));
       }
-      share.stats.Add(other.stats);
     }
+    result.stats.blocks_planned = reads.size();
+    result.stats.blocks_read = blocks_read.load();
+    result.stats.bytes_read = bytes_read.load();
+    return result;
   }
 };
 
@@ -135,84 +200,83 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
   const size_t memory_max = plan.spec.memory_bytes_max > 0
                                 ? static_cast<size_t>(plan.spec.memory_bytes_max)
                                 : options_.memory_bytes_max;
-  auto execution =
-      std::make_shared<Execution>(plan.spec, selector, context.deadline_ns, memory_max);
-  RETURN_IF_ERROR(CollectReads(plan.root, 0, &execution->reads));
-  if (execution->reads.size() > 1 && !readers_.empty()) {
-    std::lock_guard lock(mu_);
-    queue_.push_back(execution);
-    changed_.notify_all();
+  Execution execution(plan.spec, selector, context.deadline_ns, memory_max, clock_);
+  for (const ReportRequest& request : plan.spec.reports) {
+    execution.needs_samples |= FindReportKind(request.kind)->needs_samples;
   }
-  {
-    std::lock_guard lock(execution->mu);
-    ++execution->active;
+  RETURN_IF_ERROR(CollectReads(plan.root, 0, &execution.reads));
+  const std::span<const BlockRead* const> reads(execution.reads);
+  for (size_t begin = 0; begin < reads.size() && !execution.has_failed.load();) {
+    uint64_t bytes = BlockBytes(*reads[begin]);
+    size_t end = begin + 1;
+    while (end < reads.size() && (bytes += BlockBytes(*reads[end])) <= options_.batch_bytes_max) ++end;
+    ReadBatch(execution, reads.subspan(begin, end - begin));
+    begin = end;
   }
-  ReadBlocks(*execution);
-  {
-    std::lock_guard lock(mu_);
-    std::erase(queue_, execution);
-  }
-  std::unique_lock lock(execution->mu);
-  --execution->active;
-  execution->is_closed = true;
-  execution->changed.wait(lock, [&] { return execution->active == 0; });
-  if (!execution->status.ok()) return execution->status;
-  execution->result.stats.blocks_planned = execution->reads.size();
-  return std::move(execution->result);
+  if (execution.has_failed.load()) return execution.status;
+  return execution.Finish();
 }
 
-void QueryBackend::ReadBlocks(Execution& execution) {
-  BlockScan scan(execution.spec, execution.selector, store_);
-  size_t counted_bytes = 0;  // of this scan, in execution.memory_bytes
-  while (!execution.has_failed.load(std::memory_order_relaxed)) {
-    const size_t i = execution.next.fetch_add(1, std::memory_order_relaxed);
-    if (i >= execution.reads.size()) break;
-    if (clock_.MonotonicNs() > execution.deadline_ns) {
-      execution.Fail(DeadlineExceeded("the query's deadline passed after " + std::to_string(i) +
-                                      " of " + std::to_string(execution.reads.size()) + " blocks"));
-      return;
+void QueryBackend::ReadBatch(Execution& execution, std::span<const BlockRead* const> reads) {
+  std::deque<LoadedBlock> blocks;
+  for (const BlockRead* read : reads) blocks.emplace_back(*read);
+  ShareOut(blocks.size(), [&](size_t i) {
+    if (!execution.MayGoOn()) return;
+    if (Status s = blocks[i].Load(store_, execution.needs_samples); !s.ok()) return execution.Fail(std::move(s));
+    execution.blocks_read.fetch_add(1, std::memory_order_relaxed);
+    execution.bytes_read.fetch_add(blocks[i].sections().bytes_read(), std::memory_order_relaxed);
+  });
+  if (execution.has_failed.load()) return;
+  const DatasetRuns runs = PlanDatasetRuns(reads, execution.spec.tenants, readers_.size() + 1);
+  ShareOut(runs.count(), [&](size_t i) {
+    auto scan = execution.TakeScan();
+    for (const DatasetRef& ref : runs.run(i)) {
+      if (!execution.MayGoOn()) break;
+      Status s = scan->scan.Read(blocks[ref.block], ref.dataset);
+      if (s.ok()) s = execution.Count(*scan);
+      if (!s.ok()) {
+        execution.Fail(std::move(s));
+        break;
+      }
     }
-    if (Status s = scan.Read(*execution.reads[i]); !s.ok()) {
-      execution.Fail(std::move(s));
-      return;
-    }
-    const size_t bytes = scan.MemoryBytes();
-    // Wraps when a builder shrank, and comes out right.
-    const size_t delta = bytes - counted_bytes;
-    counted_bytes = bytes;
-    if (execution.memory_bytes.fetch_add(delta) + delta > execution.memory_bytes_max) {
-      execution.Fail(ResourceExhausted("the query's partial results need more than " +
-                                       std::to_string(execution.memory_bytes_max) +
-                                       " bytes; narrow the selector or the range")
-                         .WithReason("query_memory_limit"));
-      return;
-    }
+    execution.GiveBack(std::move(scan));
+  });
+}
+
+void QueryBackend::ShareOut(size_t count, const std::function<void(size_t)>& work) {
+  auto step = std::make_shared<Step>(count, work);
+  if (count > 1 && !readers_.empty()) {
+    std::lock_guard lock(mu_);
+    queue_.push_back(step);
+    changed_.notify_all();
   }
-  QueryResult share;
-  share.stats = scan.stats();
-  share.reports = scan.Finish();
-  execution.MergeIn(std::move(share));
+  step->Work();
+  if (count > 1 && !readers_.empty()) {
+    std::lock_guard lock(mu_);
+    std::erase(queue_, step);
+  }
+  step->CloseAndWait();
 }
 
 void QueryBackend::ReaderLoop() {
   std::unique_lock lock(mu_);
   while (true) {
-    std::shared_ptr<Execution> execution;
+    std::shared_ptr<Step> step;
     for (const auto& candidate : queue_) {
       if (candidate->Join()) {
-        execution = candidate;
+        step = candidate;
         break;
       }
     }
-    if (execution == nullptr) {
+    if (step == nullptr) {
       if (is_stopping_) return;
       changed_.wait(lock);
       continue;
     }
     lock.unlock();
-    ReadBlocks(*execution);
-    execution->Leave();
-    execution.reset();
+    step->Work();
+    step->Leave();
+    step.reset();
     lock.lock();
   }
 }

@@ -1,14 +1,17 @@
 // QueryBackend: executes plans: reads blocks, feeds them to the report builders, merges.
 //
-// A plan's blocks are shared out, one by one, to the caller's thread and to a pool of readers that all queries share;
-// each thread has its own builders, merged at the end. Bounded: memory of partial results per query; the deadline is
-// looked at between blocks. Thread-safe.
+// A plan's blocks are fetched in batches of bounded size, one request each; then the datasets of a batch are read service
+// by service, in runs (dataset_runs.h). Both kinds of work are shared out to the caller's thread and to a pool of readers
+// that all queries share; each thread has its own builders, merged at the end.
+// Bounded: bytes of a batch, memory of partial results per query; the deadline is looked at between blocks and between
+// datasets. Thread-safe.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -32,8 +35,12 @@ class QueryBackend final : public contract::QueryBackend {
 
  private:
   struct Execution;
+  struct Step;
   Result<QueryResult> Run(const contract::RequestContext& context, const QueryPlan& plan);
-  void ReadBlocks(Execution& execution);
+  // Loads the blocks of one batch and reads their datasets.
+  void ReadBatch(Execution& execution, std::span<const BlockRead* const> reads);
+  // Calls work(i) for every i below count, on this thread and on readers that are free; returns when all calls did.
+  void ShareOut(size_t count, const std::function<void(size_t)>& work);
   void ReaderLoop();
 
   const QueryBackendOptions options_;
@@ -43,7 +50,7 @@ class QueryBackend final : public contract::QueryBackend {
 
   std::mutex mu_;
   std::condition_variable changed_;
-  std::deque<std::shared_ptr<Execution>> queue_;  // guarded by mu_; an execution that wants readers
+  std::deque<std::shared_ptr<Step>> queue_;  // guarded by mu_; steps that want readers
   bool is_stopping_ = false;                      // guarded by mu_
   std::vector<std::thread> readers_;
 };

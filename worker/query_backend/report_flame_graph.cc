@@ -1,5 +1,8 @@
-// Flame graphs. A stack's node in the merged tree is found by walking up to the nearest ancestor that is known already
-// and down again, so each stack node of a block is looked up once, however many stacks pass through it.
+// Flame graphs. Each stack node of a dataset is looked up once in the tree, in the order of its id, however many stacks
+// pass through it.
+//
+// Each service gets a part of the tree: its nodes fit the processor's cache, where one tree of all services missed it on
+// every look-up (half of a query's time over 20 services). The parts are joined when the tree is truncated.
 #include <algorithm>
 
 #include "worker/query_backend/report_kinds.h"
@@ -8,12 +11,40 @@ namespace brazier::query_backend {
 namespace {
 
 constexpr uint32_t kUnknown = 0xFFFFFFFF;
+constexpr uint32_t kSeveral = 0xFFFFFFFE;
+// Trees of services are joined when they have this many nodes together (64 MiB), and then when they have doubled.
+constexpr size_t kJoinNodes = 4 << 20;
 
 class FlameGraphBuilder final : public ReportBuilder {
  public:
+  void BeginService() override {
+    if (tree_.nodes() > join_nodes_) Join();
+    tree_.BeginPart();
+  }
   void AddStacks(const DatasetStacks& in) override {
-    BeginSymbols(in);
-    for (uint32_t stack : in.stacks) tree_.AddSelf(TreeNode(in, stack), in.values[stack]);
+    const SymbolTable& symbols = in.symbols;
+    if (in.stacks.empty()) return;
+    // Of a dataset with several profile types, most stacks may belong to others: down to the root, mark what is needed.
+    const size_t count = in.stacks.back() + 1;
+    is_needed_.assign(count, 0);
+    for (uint32_t stack : in.stacks) is_needed_[stack] = 1;
+    for (size_t i = count; i-- > 1;) {
+      if (is_needed_[i]) is_needed_[symbols.stacks[i].parent] = 1;
+    }
+    names_.assign(symbols.functions.size(), kUnknown);
+    frame_names_.assign(symbols.locations.size(), kUnknown);
+    // Parents come first, so one sweep from the root up finds every node's parent in place.
+    nodes_.resize(count);
+    nodes_[0] = FlameTreeBuilder::kRoot;
+    for (size_t i = 1; i < count; ++i) {
+      if (!is_needed_[i]) continue;
+      const StackNode& stack = symbols.stacks[i];
+      uint32_t& name = frame_names_[stack.location];
+      if (name == kUnknown) name = FrameName(symbols, symbols.locations[stack.location]);
+      const uint32_t parent = nodes_[stack.parent];
+      nodes_[i] = name != kSeveral ? tree_.Child(parent, name) : Descend(symbols, parent, symbols.locations[stack.location]);
+    }
+    for (uint32_t stack : in.stacks) tree_.AddSelf(nodes_[stack], in.values[stack]);
   }
   size_t MemoryBytes() const override { return tree_.MemoryBytes(); }
   Report Finish() override {
@@ -24,37 +55,21 @@ class FlameGraphBuilder final : public ReportBuilder {
   }
 
  private:
-  // Keeps what is known of the shared part from dataset to dataset of one block.
-  void BeginSymbols(const DatasetStacks& in) {
-    const bool is_same = in.shared_generation == generation_;
-    generation_ = in.shared_generation;
-    nodes_.resize(is_same ? std::min<size_t>(nodes_.size(), in.shared_stack_count) : 0);
-    nodes_.resize(in.symbols.stacks.size(), kUnknown);
-    nodes_[0] = FlameTreeBuilder::kRoot;
-    names_.resize(is_same ? std::min<size_t>(names_.size(), in.shared_function_count) : 0);
-    names_.resize(in.symbols.functions.size(), kUnknown);
+  // Services do have the frames of their runtime in common, and a thousand small ones may have little else.
+  void Join() {
+    tree_ = FlameTreeBuilder(tree_.Finish());
+    join_nodes_ = std::max(kJoinNodes, 2 * tree_.nodes());
   }
 
-  uint32_t TreeNode(const DatasetStacks& in, uint32_t stack) {
-    path_.clear();
-    uint32_t at = stack;
-    while (nodes_[at] == kUnknown) {
-      path_.push_back(at);
-      at = in.symbols.stacks[at].parent;
-    }
-    uint32_t node = nodes_[at];
-    for (size_t i = path_.size(); i-- > 0;) {
-      node = Descend(in.symbols, node, in.symbols.locations[in.symbols.stacks[path_[i]].location]);
-      nodes_[path_[i]] = node;
-    }
-    return node;
+  // The name of a location's frame; kSeveral when calls are inlined there.
+  uint32_t FrameName(const SymbolTable& symbols, const Location& location) {
+    if (location.line_count == 0) return tree_.NameId(UnsymbolizedName(symbols, location));
+    if (location.line_count > 1) return kSeveral;
+    return NameOf(symbols, symbols.lines[location.line_begin].function);
   }
 
+  // Lines are innermost first; frames go from the caller down.
   uint32_t Descend(const SymbolTable& symbols, uint32_t node, const Location& location) {
-    if (location.line_count == 0) {
-      return tree_.Child(node, tree_.NameId(UnsymbolizedName(symbols, location)));
-    }
-    // Lines are innermost first; frames go from the caller down.
     for (uint32_t i = location.line_count; i-- > 0;) {
       node = tree_.Child(node, NameOf(symbols, symbols.lines[location.line_begin + i].function));
     }
@@ -73,10 +88,12 @@ class FlameGraphBuilder final : public ReportBuilder {
   }
 
   FlameTreeBuilder tree_;
-  uint64_t generation_ = 0;
-  std::vector<uint32_t> nodes_;  // stack -> tree node
-  std::vector<uint32_t> names_;  // function -> tree name
-  std::vector<uint32_t> path_;
+  size_t join_nodes_ = kJoinNodes;
+  // Of the dataset in hand.
+  std::vector<uint8_t> is_needed_;     // by stack
+  std::vector<uint32_t> nodes_;        // stack -> tree node, where needed
+  std::vector<uint32_t> names_;        // function -> tree name
+  std::vector<uint32_t> frame_names_;  // location -> tree name, kSeveral
 };
 
 }  // namespace
@@ -86,12 +103,12 @@ std::unique_ptr<ReportBuilder> MakeFlameGraphBuilder(const ReportRequest&) {
 }
 
 void MergeFlameGraphs(Report& into, Report&& from) {
-  if (into.flame_tree.nodes.size() < from.flame_tree.nodes.size()) {
-    std::swap(into.flame_tree, from.flame_tree);
+  AppendTree(std::move(from.flame_tree), &into.flame_tree);
+  // What threads and backends have in common is not kept as often as there are of them.
+  if (into.flame_tree.nodes.size() > kJoinNodes) {
+    FlameTreeBuilder joined(into.flame_tree);
+    into.flame_tree = joined.Finish();
   }
-  FlameTreeBuilder builder(std::move(into.flame_tree));
-  builder.Add(from.flame_tree);
-  into.flame_tree = builder.Finish();
 }
 
 }  // namespace brazier::query_backend

@@ -34,10 +34,7 @@ struct DatasetView {
 // The values of one dataset's selected samples, summed by stack.
 struct DatasetStacks {
   const SymbolTable& symbols;     // shared symbols first, then the dataset's own
-  uint32_t shared_stack_count;    // stacks below it are the tenant's in this block
-  uint32_t shared_function_count;  // likewise
-  uint64_t shared_generation;     // never 0; changes when the shared part does
-  std::span<const uint32_t> stacks;  // distinct, with non-zero values
+  std::span<const uint32_t> stacks;  // distinct, ascending, with non-zero values
   std::span<const int64_t> values;   // indexed by stack
   int64_t duration_ns;            // sum over the selected profiles
   int64_t period;                 // largest
@@ -46,6 +43,8 @@ struct DatasetStacks {
 class ReportBuilder {
  public:
   virtual ~ReportBuilder() = default;
+  // The datasets that follow are of another service than those before: their stacks have little in common.
+  virtual void BeginService() {}
   virtual void AddRows(const DatasetView& view) {}
   virtual void AddStacks(const DatasetStacks& stacks) {}
   virtual size_t MemoryBytes() const = 0;

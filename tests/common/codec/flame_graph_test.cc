@@ -206,10 +206,11 @@ TEST(Truncate, JoinsWhatPartialTreesHaveInCommon) {
     ASSERT_EQ(appended.Totals()[0], one.Totals()[0]);
     ASSERT_GT(appended.nodes.size(), one.nodes.size()) << "the trees have nothing in common";
     ASSERT_EQ(parts.nodes(), appended.nodes.size());
+    const FlameTree in_parts = parts.Finish();
     for (const int64_t limit : {0, 1, 7, 40, 200, 100'000}) {
       const std::string expected = Describe(Truncate(one, limit));
       EXPECT_EQ(Describe(Truncate(appended, limit)), expected) << "seed " << seed << ", limit " << limit;
-      EXPECT_EQ(Describe(Truncate(parts.tree(), limit)), expected) << "seed " << seed << ", limit " << limit;
+      EXPECT_EQ(Describe(Truncate(in_parts, limit)), expected) << "seed " << seed << ", limit " << limit;
       const FlameGraphDiff diff = EncodeDiffLevels(appended, one, limit);
       EXPECT_EQ(diff.graph.levels, EncodeDiffLevels(one, one, limit).graph.levels);
     }

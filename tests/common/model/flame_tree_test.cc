@@ -82,7 +82,7 @@ TEST(FlameTree, AnEmptyNameIsAFrame) {
   FlameTreeBuilder builder;
   AddStack(builder, {""}, 1);
   AddStack(builder, {"", ""}, 2);
-  EXPECT_EQ(SelfsOf(builder.tree()), (Selfs{{{}, 0}, {{""}, 1}, {{"", ""}, 2}}));
+  EXPECT_EQ(SelfsOf(builder.Finish()), (Selfs{{{}, 0}, {{""}, 1}, {{"", ""}, 2}}));
 }
 
 TEST(FlameTree, ManyNodesAndNamesSurviveGrowth) {
@@ -97,7 +97,7 @@ TEST(FlameTree, ManyNodesAndNamesSurviveGrowth) {
   }
   EXPECT_EQ(builder.nodes(), nodes);
   EXPECT_GT(builder.MemoryBytes(), nodes * sizeof(FlameTree::Node));
-  EXPECT_EQ(builder.tree().Totals()[0], 5000 * 4999 / 2 + 5000);
+  EXPECT_EQ(builder.Finish().Totals()[0], 5000 * 4999 / 2 + 5000);
 }
 
 TEST(FlameTree, TotalsConserve) {

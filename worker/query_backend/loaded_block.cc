@@ -1,0 +1,23 @@
+#include "worker/query_backend/loaded_block.h"
+
+namespace brazier::query_backend {
+
+Status LoadedBlock::Load(object::ObjectStore& store, bool needs_samples) {
+  Result<block::BlockSections> sections =
+      block::BlockSections::Fetch(store, read_, {.rows = true, .samples = needs_samples});
+  if (!sections.ok()) return sections.status().Annotate("block " + read_.object_key);
+  sections_ = std::move(sections).value();
+  return Status::Ok();
+}
+
+Result<const SymbolTable*> LoadedBlock::SharedSymbols(const std::string& tenant) const {
+  std::lock_guard lock(mu_);
+  for (const auto& shared : shared_) {
+    if (shared->tenant == tenant) return &shared->symbols;
+  }
+  ASSIGN_OR_RETURN(SymbolTable symbols, sections_.SharedSymbols(tenant));
+  shared_.push_back(std::make_unique<const Shared>(Shared{tenant, std::move(symbols)}));
+  return &shared_.back()->symbols;
+}
+
+}  // namespace brazier::query_backend

@@ -1,0 +1,42 @@
+// LoadedBlock: the sections of one block that a query needs, in memory. Thread-safe once loaded; refers to the read,
+// which must outlive it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/query.h"
+#include "store/block/block_reader.h"
+#include "store/object/object_store.h"
+
+namespace brazier::query_backend {
+
+class LoadedBlock {
+ public:
+  explicit LoadedBlock(const BlockRead& read) : read_(read) {}
+
+  // kNotFound, kCorruption, or what the store says; names the block.
+  Status Load(object::ObjectStore& store, bool needs_samples);
+  // Gives the memory back.
+  void Release() { sections_ = {}, shared_.clear(); }
+
+  const BlockRead& read() const { return read_; }
+  const block::BlockSections& sections() const { return sections_; }
+  // A tenant's shared symbols, decoded once; an empty table when it has none.
+  Result<const SymbolTable*> SharedSymbols(const std::string& tenant) const;
+
+ private:
+  const BlockRead& read_;
+  block::BlockSections sections_;
+  struct Shared {
+    std::string tenant;
+    SymbolTable symbols;
+  };
+  mutable std::mutex mu_;
+  mutable std::vector<std::unique_ptr<const Shared>> shared_;  // guarded by mu_; entries do not move
+};
+
+}  // namespace brazier::query_backend

@@ -80,6 +80,7 @@ query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& c
   query_backend::QueryBackendOptions out;
   out.threads = static_cast<int>(config.query.threads);
   out.memory_bytes_max = Size(config.query.memory_bytes_max);
+  out.cache_bytes_max = Size(config.query.cache_bytes_max);
   return out;
 }
 

@@ -72,6 +72,7 @@ struct DedupConfig {
 struct QueryConfig {
   int64_t threads = 0;  // 0: one per core
   int64_t timeout_ns = 0;
+  int64_t cache_bytes_max = 0;
   int64_t memory_bytes_max = 0;
 };
 

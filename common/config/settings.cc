@@ -228,6 +228,11 @@ void AddQuery(std::vector<Setting>& t) {
                .meaning = "Memory of one query's partial results on a backend; beyond it the query "
                           "fails and says so.",
                .field = FIELD(query.memory_bytes_max)});
+  t.push_back({.group = group, .key = "query.cache-bytes-max", .type = kBytes,
+               .default_text = "256MiB", .min = 0, .max = kTiB,
+               .meaning = "Memory of a backend's cache of decoded samples, which makes repeated flame "
+                          "graphs fast. 0: none.",
+               .field = FIELD(query.cache_bytes_max)});
   t.push_back({.group = group, .key = "limits.max-query-length", .type = kDuration,
                .default_text = "30d", .min = 0, .max = 10 * kYear,
                .meaning = "Longest time range of one query. 0: any.",

@@ -164,6 +164,32 @@ FlameTree FlameTreeBuilder::Finish() {
   return tree;
 }
 
+FlameTree FlameTreeBuilder::Select(std::span<const int64_t> selfs) const {
+  FlameTree tree;
+  if (selfs.empty()) return tree;
+  constexpr uint32_t kNeeded = UINT32_MAX;
+  std::vector<uint32_t> node_map(selfs.size());
+  size_t count = 1;
+  for (size_t i = selfs.size(); i-- > 1;) {
+    if (selfs[i] != 0) node_map[i] = kNeeded;
+    if (node_map[i] == 0) continue;
+    node_map[links_[i].parent] = kNeeded;
+    ++count;
+  }
+  tree.nodes.reserve(count);
+  tree.nodes[0].self = selfs[0];
+  node_map[0] = 0;
+  std::vector<uint32_t> name_map(names_.size());  // 0: not there yet, or the empty name
+  for (size_t i = 1; i < selfs.size(); ++i) {
+    if (node_map[i] != kNeeded) continue;
+    uint32_t& name = name_map[links_[i].name];
+    if (name == 0 && links_[i].name != 0) name = tree.names.Add(names_.Get(links_[i].name));
+    node_map[i] = static_cast<uint32_t>(tree.nodes.size());
+    tree.nodes.push_back({node_map[links_[i].parent], name, selfs[i]});
+  }
+  return tree;
+}
+
 void FlameTreeBuilder::GrowNames() {
   std::vector<uint32_t> slots(name_slots_.size() * 2);
   const size_t mask = slots.size() - 1;

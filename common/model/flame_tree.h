@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,9 @@ class FlameTreeBuilder {
   }
   // The builder is empty afterwards.
   FlameTree Finish();
+  // The tree of the nodes that these values reach, with these values in place of the builder's own: what a builder is when
+  // it serves as a dictionary of stacks. selfs: by node, of the first selfs.size() nodes.
+  FlameTree Select(std::span<const int64_t> selfs) const;
 
  private:
   static constexpr uint32_t kNone = 0;  // the root is nobody's child

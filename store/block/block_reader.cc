@@ -65,9 +65,8 @@ const SectionRef* FindSection(const std::vector<SectionRef>& sections, SectionKi
 }
 
 Result<BlockSections> BlockSections::Fetch(object::ObjectStore& store, const BlockRead& read,
-                                           SectionNeeds needs) {
+                                           SectionNeeds needs, const std::vector<bool>& wanted) {
   BlockSections out;
-  std::vector<SectionRef> wanted;
   std::vector<Piece*> pieces;
   out.shared_.reserve(read.symbols.size());
   for (const TenantSymbols& symbols : read.symbols) {
@@ -77,6 +76,7 @@ Result<BlockSections> BlockSections::Fetch(object::ObjectStore& store, const Blo
   }
   out.datasets_.resize(read.datasets.size());
   for (size_t i = 0; i < read.datasets.size(); ++i) {
+    if (!wanted.empty() && !wanted[i]) continue;
     out.datasets_[i].reserve(read.datasets[i].sections.size());
     for (const SectionRef& section : read.datasets[i].sections) {
       if (!IsNeeded(section.kind, needs)) continue;

@@ -31,9 +31,10 @@ struct SectionNeeds {
 // The sections of one block that a read needs, fetched together. Thread-compatible.
 class BlockSections {
  public:
-  // Reads from the store; near ranges become one request.
+  // Reads from the store; near ranges become one request. `wanted`: per dataset whether it is; empty: all of them. The
+  // sections of others stay empty.
   static Result<BlockSections> Fetch(object::ObjectStore& store, const BlockRead& read,
-                                     SectionNeeds needs);
+                                     SectionNeeds needs, const std::vector<bool>& wanted = {});
   // From a complete object in memory, which must outlive this.
   static Result<BlockSections> FromObject(Bytes object, const BlockRead& read, SectionNeeds needs);
 

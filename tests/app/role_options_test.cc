@@ -68,6 +68,7 @@ TEST(RoleOptions, TheRest) {
   const config::Config config =
       Load({"--segment.linger=1ms", "--segment.bytes-max=1MiB", "--segment.buffer-bytes-max=2MiB",
             "--query.threads=5", "--query.memory-bytes-max=32MiB", "--query.timeout=7s",
+            "--query.cache-bytes-max=3MiB",
             "--limits.max-query-length=1h", "--limits.max-query-lookback=0", "--multitenancy",
             "--http.body-bytes-max=3MiB", "--data-dir=d", "--dedup.window=9s",
             "--dedup.bytes-max=5MiB", "--zeromq.listen=", "--zeromq.pull-listen=ipc://p"});
@@ -82,6 +83,7 @@ TEST(RoleOptions, TheRest) {
   EXPECT_EQ(SegmentWriterOptionsOf(config).buffer_bytes_max, 2u << 20);
   EXPECT_EQ(QueryBackendOptionsOf(config).threads, 5);
   EXPECT_EQ(QueryBackendOptionsOf(config).memory_bytes_max, 32u << 20);
+  EXPECT_EQ(QueryBackendOptionsOf(config).cache_bytes_max, 3u << 20);
   EXPECT_EQ(QueryThreadsOf(config), 5u);
   EXPECT_EQ(QueryFrontendOptionsOf(config).query_length_max_ns, 3600 * kNsPerSecond);
   EXPECT_EQ(QueryFrontendOptionsOf(config).query_lookback_ns, 0);

@@ -32,23 +32,11 @@ Status BlockScan::Read(const LoadedBlock& block, size_t dataset) {
 Status BlockScan::ReadDataset(const LoadedBlock& block, size_t index) {
   const DatasetMeta& dataset = block.read().datasets[index];
   ASSIGN_OR_RETURN(const block::DatasetRows rows, block.sections().Rows(index));
-  series_matches_.resize(rows.series.size());
-  bool any = false;
-  for (size_t s = 0; s < rows.series.size(); ++s) {
-    series_matches_[s] = selector_.Matches(rows.series[s]);
-    any |= series_matches_[s] != 0;
-  }
-  hidden_.assign(rows.profiles.size(), 0);
-  for (uint32_t profile : dataset.hidden_profiles) {
-    if (profile < hidden_.size()) hidden_[profile] = 1;
-  }
-  stats_.profiles_hidden += dataset.hidden_profiles.size();
-  ++stats_.datasets_read;
-  stats_.rows_read += rows.rows.size();
-  stats_.newest_data_ns = std::max(stats_.newest_data_ns, dataset.max_time_ns);
+  const bool any = selection_.Set(selector_, rows, dataset.hidden_profiles);
+  CountDataset(dataset, rows, &stats_);
   if (!any) return Status::Ok();
 
-  const DatasetView view{spec_, rows, series_matches_, hidden_};
+  const DatasetView view = selection_.View(spec_, rows);
   for (auto& builder : builders_) builder->AddRows(view);
   if (!needs_samples_) return Status::Ok();
   const bool any_row = std::any_of(rows.rows.begin(), rows.rows.end(), [&](const auto& row) {

@@ -42,8 +42,7 @@ class BlockScan {
   std::string service_;  // of the dataset before
 
   // Of the dataset in hand.
-  std::vector<uint8_t> series_matches_;
-  std::vector<uint8_t> hidden_;
+  RowSelection selection_;
   std::vector<int64_t> values_;    // by stack; all zero between datasets
   std::vector<uint32_t> touched_;  // stacks with a value
   std::vector<uint32_t> selected_;  // of them, those that begin with the call site

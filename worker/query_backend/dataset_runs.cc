@@ -17,23 +17,28 @@ uint64_t StoredBytes(const DatasetMeta& dataset) {
   return bytes;
 }
 
-DatasetRuns PlanDatasetRuns(std::span<const BlockRead* const> reads, const std::vector<std::string>& tenants,
-                            size_t threads) {
-  const auto meta = [&](const DatasetRef& ref) -> const DatasetMeta& { return reads[ref.block]->datasets[ref.dataset]; };
-  DatasetRuns runs;
-  uint64_t bytes = 0;
+std::vector<DatasetRef> SortedDatasets(std::span<const BlockRead* const> reads, const std::vector<std::string>& tenants) {
+  std::vector<DatasetRef> out;
   for (uint32_t block = 0; block < reads.size(); ++block) {
     for (uint32_t i = 0; i < reads[block]->datasets.size(); ++i) {
-      const DatasetMeta& dataset = reads[block]->datasets[i];
-      if (std::find(tenants.begin(), tenants.end(), dataset.tenant) == tenants.end()) continue;
-      runs.datasets.push_back({block, i});
-      bytes += StoredBytes(dataset);
+      const std::string& tenant = reads[block]->datasets[i].tenant;
+      if (std::find(tenants.begin(), tenants.end(), tenant) != tenants.end()) out.push_back({block, i});
     }
   }
-  if (runs.datasets.empty()) return runs;
-  std::stable_sort(runs.datasets.begin(), runs.datasets.end(), [&](const DatasetRef& a, const DatasetRef& b) {
+  const auto meta = [&](const DatasetRef& ref) -> const DatasetMeta& { return reads[ref.block]->datasets[ref.dataset]; };
+  std::stable_sort(out.begin(), out.end(), [&](const DatasetRef& a, const DatasetRef& b) {
     return std::tie(meta(a).tenant, meta(a).service) < std::tie(meta(b).tenant, meta(b).service);
   });
+  return out;
+}
+
+DatasetRuns CutIntoRuns(std::span<const BlockRead* const> reads, std::vector<DatasetRef> datasets, size_t threads) {
+  DatasetRuns runs;
+  runs.datasets = std::move(datasets);
+  if (runs.datasets.empty()) return runs;
+  const auto bytes_of = [&](const DatasetRef& ref) { return StoredBytes(reads[ref.block]->datasets[ref.dataset]); };
+  uint64_t bytes = 0;
+  for (const DatasetRef& ref : runs.datasets) bytes += bytes_of(ref);
   // One thread has nobody to share with.
   const uint64_t run_bytes = threads <= 1 ? UINT64_MAX : bytes / (threads * kRunsPerThread);
   uint64_t in_run = 0;
@@ -42,7 +47,7 @@ DatasetRuns PlanDatasetRuns(std::span<const BlockRead* const> reads, const std::
       runs.begins.push_back(i);
       in_run = 0;
     }
-    in_run += StoredBytes(meta(runs.datasets[i]));
+    in_run += bytes_of(runs.datasets[i]);
   }
   runs.begins.push_back(runs.datasets.size());
   return runs;

@@ -6,7 +6,7 @@
 #include <atomic>
 
 #include "worker/query_backend/block_scan.h"
-#include "worker/query_backend/dataset_runs.h"
+#include "worker/query_backend/cached_scan.h"
 
 namespace brazier::query_backend {
 namespace {
@@ -65,16 +65,29 @@ struct QueryBackend::Step {
   }
 };
 
+// The builders that one thread at a time works on.
+struct QueryBackend::Scan {
+  Scan(const QuerySpec& spec, const Selector& selector, DatasetCache& cache)
+      : blocks(spec, selector), cached(spec, selector, cache) {}
+  BlockScan blocks;
+  CachedScan cached;
+  size_t counted_bytes = 0;  // in the execution's account
+  size_t MemoryBytes() const { return blocks.MemoryBytes() + cached.MemoryBytes(); }
+};
+
 // One plan being executed.
 struct QueryBackend::Execution {
-  Execution(const QuerySpec& spec, const Selector& selector, int64_t deadline_ns, size_t memory_max, const Clock& clock)
-      : spec(spec), selector(selector), deadline_ns(deadline_ns), memory_bytes_max(memory_max), clock(clock) {}
+  Execution(const QuerySpec& spec, const Selector& selector, int64_t deadline_ns, size_t memory_max, const Clock& clock,
+            DatasetCache& cache)
+      : spec(spec), selector(selector), deadline_ns(deadline_ns), memory_bytes_max(memory_max), clock(clock), cache(cache) {}
 
   const QuerySpec& spec;
   const Selector& selector;
   const int64_t deadline_ns;
   const size_t memory_bytes_max;
   const Clock& clock;
+  DatasetCache& cache;
+  bool uses_cache = false;
   bool needs_samples = false;
   std::vector<const BlockRead*> reads;
   std::atomic<size_t> memory_bytes{0};  // of the builders of all threads
@@ -82,11 +95,6 @@ struct QueryBackend::Execution {
   std::atomic<uint64_t> bytes_read{0};
   std::atomic<bool> has_failed{false};
 
-  struct Scan {
-    explicit Scan(const QuerySpec& spec, const Selector& selector) : scan(spec, selector) {}
-    BlockScan scan;
-    size_t counted_bytes = 0;  // in memory_bytes
-  };
   std::mutex mu;
   Status status;                            // guarded by mu: the first failure
   std::vector<std::unique_ptr<Scan>> idle;  // guarded by mu: builders that no thread works on
@@ -105,7 +113,7 @@ struct QueryBackend::Execution {
   }
   std::unique_ptr<Scan> TakeScan() {
     std::lock_guard lock(mu);
-    if (idle.empty()) return std::make_unique<Scan>(spec, selector);
+    if (idle.empty()) return std::make_unique<Scan>(spec, selector, cache);
     auto scan = std::move(idle.back());
     idle.pop_back();
     return scan;
@@ -115,7 +123,7 @@ struct QueryBackend::Execution {
     idle.push_back(std::move(scan));
   }
   Status Count(Scan& scan) {
-    const size_t bytes = scan.scan.MemoryBytes();
+    const size_t bytes = scan.MemoryBytes();
     // Wraps when a builder shrank, and comes out right.
     const size_t delta = bytes - scan.counted_bytes;
     scan.counted_bytes = bytes;
@@ -127,11 +135,13 @@ struct QueryBackend::Execution {
   // After the last step.
   QueryResult Finish() {
     // A query without blocks still answers with empty reports.
-    if (idle.empty()) idle.push_back(std::make_unique<Scan>(spec, selector));
+    if (idle.empty()) idle.push_back(std::make_unique<Scan>(spec, selector, cache));
     QueryResult result;
     for (auto& each : idle) {
-      std::vector<Report> reports = each->scan.Finish();
-      result.stats.Add(each->scan.stats());
+      std::vector<Report> reports = each->blocks.Finish();
+      result.stats.Add(each->blocks.stats());
+      result.stats.Add(each->cached.stats());
+      if (uses_cache) AppendTree(each->cached.Finish(), &reports[0].flame_tree);
       each.reset();
       if (result.reports.empty()) {
         result.reports = std::move(reports);
@@ -150,7 +160,7 @@ struct QueryBackend::Execution {
 
 QueryBackend::QueryBackend(QueryBackendOptions options, object::ObjectStore& store,
                            const Clock& clock, MetricsRegistry& registry)
-    : options_(options), store_(store), clock_(clock), metrics_(registry) {
+    : options_(options), store_(store), clock_(clock), metrics_(registry), cache_(options.cache_bytes_max, metrics_) {
   int threads = options_.threads;
   if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   // The caller of Execute() reads too.
@@ -200,7 +210,8 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
   const size_t memory_max = plan.spec.memory_bytes_max > 0
                                 ? static_cast<size_t>(plan.spec.memory_bytes_max)
                                 : options_.memory_bytes_max;
-  Execution execution(plan.spec, selector, context.deadline_ns, memory_max, clock_);
+  Execution execution(plan.spec, selector, context.deadline_ns, memory_max, clock_, cache_);
+  execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(plan.spec, selector);
   for (const ReportRequest& request : plan.spec.reports) {
     execution.needs_samples |= FindReportKind(request.kind)->needs_samples;
   }
@@ -217,22 +228,89 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
   return execution.Finish();
 }
 
+struct QueryBackend::Batch {
+  std::span<const BlockRead* const> reads;
+  std::deque<LoadedBlock> blocks;  // parallel to reads
+  // Datasets to read, each sorted by service.
+  std::vector<DatasetRef> cached, fresh;
+  // By block and dataset: what the cache had, and what to fetch.
+  std::vector<std::vector<std::shared_ptr<const CachedDataset>>> found;
+  std::vector<std::vector<bool>> wanted;
+  const DatasetMeta& meta(const DatasetRef& ref) const { return reads[ref.block]->datasets[ref.dataset]; }
+};
+
 void QueryBackend::ReadBatch(Execution& execution, std::span<const BlockRead* const> reads) {
-  std::deque<LoadedBlock> blocks;
-  for (const BlockRead* read : reads) blocks.emplace_back(*read);
-  ShareOut(blocks.size(), [&](size_t i) {
-    if (!execution.MayGoOn()) return;
-    if (Status s = blocks[i].Load(store_, execution.needs_samples); !s.ok()) return execution.Fail(std::move(s));
-    execution.blocks_read.fetch_add(1, std::memory_order_relaxed);
-    execution.bytes_read.fetch_add(blocks[i].sections().bytes_read(), std::memory_order_relaxed);
+  Batch batch;
+  batch.reads = reads;
+  LookUp(execution, batch);
+  ReadRuns(execution, batch, batch.cached, [&](Scan& scan, const DatasetRef& ref) {
+    scan.cached.Add(batch.meta(ref), *batch.found[ref.block][ref.dataset]);
+    return Status::Ok();
   });
-  if (execution.has_failed.load()) return;
-  const DatasetRuns runs = PlanDatasetRuns(reads, execution.spec.tenants, readers_.size() + 1);
+  if (!Load(execution, batch)) return;
+  const std::string profile_type(execution.selector.EqualValue(label::kProfileType));
+  ReadRuns(execution, batch, batch.fresh, [&](Scan& scan, const DatasetRef& ref) {
+    const DatasetMeta& meta = batch.meta(ref);
+    if (!execution.uses_cache || StoredBytes(meta) > DatasetCache::kStoredBytesMax) {
+      return scan.blocks.Read(batch.blocks[ref.block], ref.dataset);
+    }
+    const std::string key = DatasetCache::Key(meta.tenant, meta.service, profile_type);
+    auto dataset = scan.cached.Load(key, batch.blocks[ref.block], ref.dataset);
+    if (dataset.ok()) scan.cached.Add(meta, **dataset);
+    return dataset.status();
+  });
+}
+
+void QueryBackend::LookUp(Execution& execution, Batch& batch) {
+  for (const BlockRead* read : batch.reads) {
+    batch.found.emplace_back(read->datasets.size());
+    batch.wanted.emplace_back(read->datasets.size());
+  }
+  const std::string_view profile_type = execution.selector.EqualValue(label::kProfileType);
+  std::string key;
+  const DatasetMeta* keyed = nullptr;
+  for (const DatasetRef& ref : SortedDatasets(batch.reads, execution.spec.tenants)) {
+    const DatasetMeta& meta = batch.meta(ref);
+    if (execution.uses_cache && StoredBytes(meta) <= DatasetCache::kStoredBytesMax) {
+      if (keyed == nullptr || keyed->tenant != meta.tenant || keyed->service != meta.service) {
+        key = DatasetCache::Key(meta.tenant, meta.service, profile_type);
+        keyed = &meta;
+      }
+      if (auto dataset = cache_.Find(key, batch.reads[ref.block]->block)) {
+        batch.found[ref.block][ref.dataset] = std::move(dataset);
+        batch.cached.push_back(ref);
+        continue;
+      }
+    }
+    batch.wanted[ref.block][ref.dataset] = true;
+    batch.fresh.push_back(ref);
+  }
+}
+
+bool QueryBackend::Load(Execution& execution, Batch& batch) {
+  for (const BlockRead* read : batch.reads) batch.blocks.emplace_back(*read);
+  ShareOut(batch.blocks.size(), [&](size_t i) {
+    if (!execution.MayGoOn()) return;
+    const std::vector<bool>& wanted = batch.wanted[i];
+    if (std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
+      if (Status s = batch.blocks[i].Load(store_, execution.needs_samples, wanted); !s.ok()) {
+        return execution.Fail(std::move(s));
+      }
+      execution.bytes_read.fetch_add(batch.blocks[i].sections().bytes_read(), std::memory_order_relaxed);
+    }
+    execution.blocks_read.fetch_add(1, std::memory_order_relaxed);
+  });
+  return !execution.has_failed.load();
+}
+
+void QueryBackend::ReadRuns(Execution& execution, const Batch& batch, std::vector<DatasetRef> datasets,
+                            const std::function<Status(Scan&, const DatasetRef&)>& read) {
+  const DatasetRuns runs = CutIntoRuns(batch.reads, std::move(datasets), readers_.size() + 1);
   ShareOut(runs.count(), [&](size_t i) {
     auto scan = execution.TakeScan();
     for (const DatasetRef& ref : runs.run(i)) {
       if (!execution.MayGoOn()) break;
-      Status s = scan->scan.Read(blocks[ref.block], ref.dataset);
+      Status s = read(*scan, ref);
       if (s.ok()) s = execution.Count(*scan);
       if (!s.ok()) {
         execution.Fail(std::move(s));

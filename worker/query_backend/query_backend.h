@@ -1,10 +1,11 @@
 // QueryBackend: executes plans: reads blocks, feeds them to the report builders, merges.
 //
 // A plan's blocks are fetched in batches of bounded size, one request each; then the datasets of a batch are read service
-// by service, in runs (dataset_runs.h). Both kinds of work are shared out to the caller's thread and to a pool of readers
-// that all queries share; each thread has its own builders, merged at the end.
-// Bounded: bytes of a batch, memory of partial results per query; the deadline is looked at between blocks and between
-// datasets. Thread-safe.
+// by service, in runs (dataset_runs.h). Small datasets of flame graph queries stay in a cache (dataset_cache.h). All work
+// is shared out to the caller's thread and to a pool of readers that all queries share; each thread has its own builders,
+// merged at the end.
+// Bounded: bytes of a batch, of the cache, and of partial results per query; the deadline is looked at between blocks and
+// between datasets. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -18,6 +19,8 @@
 #include "common/base/clock.h"
 #include "common/contract/query_backend.h"
 #include "store/object/object_store.h"
+#include "worker/query_backend/dataset_cache.h"
+#include "worker/query_backend/dataset_runs.h"
 #include "worker/query_backend/query_backend_metrics.h"
 #include "worker/query_backend/query_backend_options.h"
 
@@ -35,10 +38,17 @@ class QueryBackend final : public contract::QueryBackend {
 
  private:
   struct Execution;
+  struct Scan;
   struct Step;
   Result<QueryResult> Run(const contract::RequestContext& context, const QueryPlan& plan);
-  // Loads the blocks of one batch and reads their datasets.
+  // Reads the datasets of one batch of blocks: those in the cache from there, the others from blocks that it loads.
   void ReadBatch(Execution& execution, std::span<const BlockRead* const> reads);
+  struct Batch;
+  void LookUp(Execution& execution, Batch& batch);
+  bool Load(Execution& execution, Batch& batch);
+  // Calls read(thread's scan, dataset) for each, in runs.
+  void ReadRuns(Execution& execution, const Batch& batch, std::vector<DatasetRef> datasets,
+                const std::function<Status(Scan&, const DatasetRef&)>& read);
   // Calls work(i) for every i below count, on this thread and on readers that are free; returns when all calls did.
   void ShareOut(size_t count, const std::function<void(size_t)>& work);
   void ReaderLoop();
@@ -47,6 +57,7 @@ class QueryBackend final : public contract::QueryBackend {
   object::ObjectStore& store_;
   const Clock& clock_;
   QueryBackendMetrics metrics_;
+  DatasetCache cache_;
 
   std::mutex mu_;
   std::condition_variable changed_;

@@ -9,6 +9,7 @@ namespace brazier::query_backend {
 struct QueryBackendOptions {
   int threads = 0;                          // that read blocks, over all queries; 0: one per processor
   size_t memory_bytes_max = 1ull << 30;     // of one query's partial results; over it: kResourceExhausted
+  size_t cache_bytes_max = 256 << 20;       // of decoded samples, all queries (dataset_cache.h); 0: none
   uint64_t batch_bytes_max = 32 << 20;      // stored bytes of blocks that one query holds at a time; at least one block
 };
 

@@ -12,6 +12,7 @@
 
 #include "common/base/result.h"
 #include "common/model/query.h"
+#include "common/model/selector.h"
 #include "store/block/section_rows.h"
 
 namespace brazier::query_backend {
@@ -30,6 +31,24 @@ struct DatasetView {
     return t >= spec.start_ns && t <= spec.end_ns;
   }
 };
+
+// Which rows of a dataset a query means. Keeps its memory from dataset to dataset.
+class RowSelection {
+ public:
+  // False when no series matches. `hidden`: positions of profiles; those beyond the dataset are ignored.
+  bool Set(const Selector& selector, const block::DatasetRows& rows, std::span<const uint32_t> hidden);
+  // Lives until the next Set().
+  DatasetView View(const QuerySpec& spec, const block::DatasetRows& rows) const {
+    return {spec, rows, series_matches_, hidden_};
+  }
+
+ private:
+  std::vector<uint8_t> series_matches_;
+  std::vector<uint8_t> hidden_;
+};
+
+// What the completeness stamp says of a dataset whose rows were looked at.
+void CountDataset(const DatasetMeta& dataset, const block::DatasetRows& rows, QueryStats* stats);
 
 // The values of one dataset's selected samples, summed by stack.
 struct DatasetStacks {

@@ -161,6 +161,26 @@ TEST(FlameTree, APartBeginsAtTheRootAgain) {
   EXPECT_EQ(SelfsOf(Merged(tree, FlameTree{})), expected);
 }
 
+TEST(FlameTree, SelectingTakesTheNodesThatValuesReach) {
+  FlameTreeBuilder dictionary;
+  AddStack(dictionary, {"a", "b"}, 99);
+  AddStack(dictionary, {"a", "c", "d"}, 99);
+  AddStack(dictionary, {"e"}, 99);
+  std::vector<int64_t> selfs(dictionary.nodes());
+  EXPECT_EQ(SelfsOf(dictionary.Select(selfs)), (Selfs{{{}, 0}}));
+  selfs[0] = 5;
+  selfs[4] = 7;  // a;c;d
+  const FlameTree tree = dictionary.Select(selfs);
+  ASSERT_TRUE(tree.Validate().ok());
+  EXPECT_EQ(SelfsOf(tree), (Selfs{{{}, 5}, {{"a"}, 0}, {{"a", "c"}, 0}, {{"a", "c", "d"}, 7}}));
+  EXPECT_EQ(tree.names.size(), 4u) << "names that are not reached are left out";
+  // Values of the first nodes only, as of a time when there were no more.
+  selfs.resize(3);
+  selfs[2] = 1;
+  EXPECT_EQ(SelfsOf(dictionary.Select(selfs)), (Selfs{{{}, 5}, {{"a"}, 0}, {{"a", "b"}, 1}}));
+  EXPECT_EQ(SelfsOf(dictionary.Select({})), (Selfs{{{}, 0}}));
+}
+
 TEST(FlameTree, AppendingIsMerging) {
   std::mt19937_64 engine(11);
   for (int round = 0; round < 20; ++round) {

@@ -1,6 +1,9 @@
 // How a profile is made:
 // 1. Draw walks through the service's program until enough distinct stacks are met (or the draws run out). Which call
 //    of a function is the popular one depends on the profile kind: cpu and memory profiles differ in shape.
+//    How much two snapshots have in common depends on the kind too. cpu and wall are samples of what ran: every snapshot
+//    draws afresh. Memory and mutex profiles count since the process began: all snapshots of a service draw the same walks,
+//    later ones a few more. Most goroutines are parked where they were: a snapshot replaces a few.
 // 2. A stack met k times weighs k; each kind turns weights into its values.
 // 3. Locations, functions and strings are numbered in order of first use, as the Go runtime does, and written.
 #include "benchmark/load/profile_generator.h"
@@ -18,6 +21,9 @@ namespace {
 
 constexpr uint32_t kDrawsPerStackMax = 24;
 constexpr uint32_t kDepthMax = 64;
+// Memory and mutex profiles grow by a tenth over a process's life; after this many snapshots by half of that.
+constexpr double kHalfGrownSnapshots = 500;
+constexpr double kGoroutinesOnTheMove = 0.15;
 
 struct KindShape {
   std::string_view metric;
@@ -278,12 +284,25 @@ std::string ProfileGenerator::Generate(uint32_t service, ProfileKind kind, uint6
   const uint64_t stream = MixSeed(fleet_->options.seed, (uint64_t{service} << 8 | static_cast<uint8_t>(kind)) + (1ull << 40));
   SeededRandom random(MixSeed(stream, snapshot));
 
-  // A tenth up or down from snapshot to snapshot.
-  const uint32_t wanted = std::max<uint32_t>(
-      1, static_cast<uint32_t>(fleet_->options.samples_mean * shape.samples_factor * (0.9 + 0.2 * random.Unit())));
+  const double mean = fleet_->options.samples_mean * shape.samples_factor;
   std::map<Stack, uint32_t> weights;
-  for (uint64_t draws = 0; weights.size() < wanted && draws < uint64_t{wanted} * kDrawsPerStackMax; ++draws) {
-    ++weights[Walk(program, kind, random)];
+  const auto draw = [&](SeededRandom& source, double count) {
+    const auto wanted = static_cast<size_t>(std::max(1.0, count));
+    const size_t before = weights.size();
+    for (uint64_t draws = 0; weights.size() - before < wanted && draws < uint64_t{wanted} * kDrawsPerStackMax; ++draws) {
+      ++weights[Walk(program, kind, source)];
+    }
+  };
+  SeededRandom process(MixSeed(stream, 1ull << 41));
+  if (kind == ProfileKind::kMemory || kind == ProfileKind::kMutex) {
+    const double age = static_cast<double>(snapshot);
+    draw(process, mean * (0.95 + 0.1 * age / (age + kHalfGrownSnapshots)));
+  } else if (shape.metric == "goroutine") {
+    draw(process, mean * (1 - kGoroutinesOnTheMove));
+    draw(random, mean * kGoroutinesOnTheMove * (0.8 + 0.4 * random.Unit()));
+  } else {
+    // A tenth up or down from snapshot to snapshot.
+    draw(random, mean * (0.9 + 0.2 * random.Unit()));
   }
 
   // Profilers emit stacks in the order of their hash table: shuffle.

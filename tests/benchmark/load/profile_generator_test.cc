@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -63,6 +64,53 @@ TEST(ProfileGeneratorTest, DefaultFleetHasTheDocumentedAverages) {
   EXPECT_NEAR(static_cast<double>(raw / profiles), 66'000, 4'000);
   EXPECT_NEAR(static_cast<double>(gzipped / profiles), 30'000, 2'000);
   EXPECT_NEAR(static_cast<double>(samples / profiles), 1'250, 30);
+}
+
+// Stacks as sequences of location addresses, which do not depend on a profile's own numbering.
+std::set<std::vector<uint64_t>> Stacks(std::string_view profile) {
+  const auto varints = [](std::string_view bytes) {
+    std::vector<uint64_t> out;
+    for (size_t at = 0; at < bytes.size();) {
+      uint64_t value = 0;
+      for (int shift = 0; at < bytes.size(); shift += 7) {
+        const uint8_t byte = static_cast<uint8_t>(bytes[at++]);
+        value |= uint64_t{byte & 0x7Fu} << shift;
+        if (byte < 0x80) break;
+      }
+      out.push_back(value);
+    }
+    return out;
+  };
+  std::vector<uint64_t> addresses{0};
+  for (std::string_view location : Fields(profile, 4)) {
+    // id, mapping and address come first, each a tag and a number.
+    addresses.push_back(varints(location.substr(0, std::min<size_t>(location.size(), 16))).at(5));
+  }
+  std::set<std::vector<uint64_t>> stacks;
+  for (std::string_view sample : Fields(profile, 2)) {
+    std::vector<uint64_t> stack;
+    for (uint64_t id : varints(Fields(sample, 1).at(0))) stack.push_back(addresses.at(id));
+    stacks.insert(std::move(stack));
+  }
+  return stacks;
+}
+
+TEST(ProfileGeneratorTest, SnapshotsHaveAsManyStacksInCommonAsTheirKindHasInLife) {
+  const ProfileGenerator generator({.services = 2});
+  const auto common = [&](uint32_t service, ProfileKind kind) {
+    const auto a = Stacks(generator.Generate(service, kind, 40, kTimeNs));
+    const auto b = Stacks(generator.Generate(service, kind, 41, kTimeNs));
+    size_t both = 0;
+    for (const auto& stack : b) both += a.contains(stack);
+    return static_cast<double>(both) / static_cast<double>(b.size());
+  };
+  for (const uint32_t service : {0, 1}) {
+    EXPECT_NEAR(common(service, ProfileKind::kCpu), 0.18, 0.08);
+    EXPECT_GT(common(service, ProfileKind::kMemory), 0.97);
+    EXPECT_GT(common(service, ProfileKind::kMutex), 0.97);
+  }
+  EXPECT_NEAR(common(0, ProfileKind::kConcurrency), 0.87, 0.05) << "goroutine";
+  EXPECT_NEAR(common(1, ProfileKind::kConcurrency), 0.18, 0.08) << "wall";
 }
 
 TEST(ProfileGeneratorTest, SnapshotsOfAServiceShareMostFunctionNamesAndServicesDoNot) {

@@ -19,7 +19,6 @@ Status Malformed(size_t line, const std::string& what) {
 class FoldedBuilder {
  public:
   explicit FoldedBuilder(const PprofLimits& limits) : limits_(limits) {
-    tree_.Reset(&out_.symbols.stacks);
     out_.sample_types.emplace_back();
   }
 
@@ -37,7 +36,7 @@ class FoldedBuilder {
     uint32_t node = 0;
     for (size_t i = first; i < frames_.size(); ++i) node = tree_.Child(node, LocationOf(frames_[i]));
     // The same stack on many lines is one sample; nodes are dense, so an index by node finds it.
-    if (node >= sample_of_node_.size()) sample_of_node_.resize(out_.symbols.stacks.size());
+    if (node >= sample_of_node_.size()) sample_of_node_.resize(tree_.nodes().size());
     uint32_t& sample = sample_of_node_[node];
     if (sample == 0) {
       out_.stacks.push_back(node);
@@ -55,7 +54,10 @@ class FoldedBuilder {
         .WithReason("samples_limit");
   }
 
-  DecodedProfile Finish() { return std::move(out_); }
+  DecodedProfile Finish() {
+    out_.symbols.stacks.assign(tree_.nodes().begin(), tree_.nodes().end());
+    return std::move(out_);
+  }
 
  private:
   uint32_t LocationOf(std::string_view frame) {

@@ -17,35 +17,22 @@ class WireReader {
   // Advances to the next field. False at the end or on malformed input.
   bool Next() {
     if (p_ >= end_) return false;
-    const uint64_t tag = ReadVarint();
-    field_ = static_cast<uint32_t>(tag >> 3);
-    type_ = static_cast<uint32_t>(tag & 7);
-    if (field_ == 0 || tag > 0xFFFFFFFFu) Fail();
-    switch (type_) {
-      case kVarint:
-        value_ = ReadVarint();
-        break;
-      case kFixed64:
-        Skip(8);
-        break;
-      case kBytes: {
-        const uint64_t size = ReadVarint();
-        bytes_ = Bytes(p_, 0);
-        if (size > static_cast<uint64_t>(end_ - p_)) {
-          Fail();
-        } else {
-          bytes_ = Bytes(p_, size);
-          p_ += size;
-        }
-        break;
+    const uint8_t tag = *p_;
+    // Fields 1 to 15 of the two types that messages consist of; the rest is out of the way.
+    if (tag < 0x80 && tag >= 8) [[likely]] {
+      field_ = tag >> 3;
+      type_ = tag & 7;
+      if (type_ == kBytes) {
+        ++p_;
+        return ReadBytes();
       }
-      case kFixed32:
-        Skip(4);
-        break;
-      default:
-        Fail();
+      if (type_ == kVarint) {
+        ++p_;
+        value_ = ReadVarint();
+        return ok_;
+      }
     }
-    return ok_;
+    return NextOfAnyKind();
   }
 
   uint32_t field() const { return field_; }
@@ -58,14 +45,54 @@ class WireReader {
   bool ok() const { return ok_; }
 
   bool AtEnd() const { return p_ >= end_; }
+  const uint8_t* position() const { return p_; }  // of what is read next
   // One bare varint, for packed fields.
   uint64_t ReadVarint() {
     if (p_ < end_ && *p_ < 0x80) [[likely]] return *p_++;
+    if (end_ - p_ >= 2 && p_[1] < 0x80) [[likely]] {
+      const uint64_t value = (p_[0] & 0x7Fu) | uint64_t{p_[1]} << 7;
+      p_ += 2;
+      return value;
+    }
     return ReadLongVarint();
   }
 
  private:
-  uint64_t ReadLongVarint() {
+  bool ReadBytes() {
+    const uint64_t size = ReadVarint();
+    if (size > static_cast<uint64_t>(end_ - p_)) {
+      bytes_ = Bytes(p_, 0);
+      Fail();
+      return false;
+    }
+    bytes_ = Bytes(p_, size);
+    p_ += size;
+    return ok_;
+  }
+  [[gnu::noinline]] bool NextOfAnyKind() {
+    const uint64_t tag = ReadVarint();
+    field_ = static_cast<uint32_t>(tag >> 3);
+    type_ = static_cast<uint32_t>(tag & 7);
+    if (field_ == 0 || tag > 0xFFFFFFFFu) Fail();
+    switch (type_) {
+      case kVarint:
+        value_ = ReadVarint();
+        break;
+      case kFixed64:
+        Skip(8);
+        break;
+      case kBytes:
+        ReadBytes();
+        break;
+      case kFixed32:
+        Skip(4);
+        break;
+      default:
+        Fail();
+    }
+    return ok_;
+  }
+  [[gnu::noinline]] uint64_t ReadLongVarint() {
     uint64_t value = 0;
     for (int shift = 0; shift < 70 && p_ < end_; shift += 7) {
       const uint8_t byte = *p_++;

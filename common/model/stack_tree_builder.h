@@ -1,10 +1,15 @@
 // StackTreeBuilder: turns lists of locations into nodes of a stack tree, each distinct stack once. One profile's tree
-// is small, so its hash table stays in the processor's cache: that is what makes decoding quick.
-// Reused from profile to profile by Reset(). Thread-compatible.
+// is small, so its tables stay in the processor's cache: that is what makes decoding quick.
+//
+// Most nodes have one child, and below a new node everything is new. So a node knows its first child, and only the
+// others are in the hash table: a path is looked up where the tree branches, and the new end of a path is written down
+// without looking anything up. Reused from tree to tree by Reset(). Thread-compatible.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "common/base/hash.h"
@@ -14,29 +19,52 @@ namespace brazier {
 
 class StackTreeBuilder {
  public:
-  // Begins a new tree in `nodes`, which must hold the root only and outlive the use.
-  void Reset(std::vector<StackNode>* nodes) {
-    nodes_ = nodes;
-    // The next tree is likely as large as the last one, unless that was a giant.
-    size_t slots = slots_.size() > kSlotsKept ? kSlotsMin : std::max(kSlotsMin, slots_.size());
-    while (slots < nodes_->size() * 2) slots *= 2;
-    slots_.assign(slots, 0);
-    for (uint32_t node = 1; node < nodes_->size(); ++node) Insert(node);
+  StackTreeBuilder() { Reset(); }
+
+  // Begins a new tree, of the root alone. Memory of an ordinary tree is kept for the next one, that of a giant is not.
+  void Reset() {
+    if (slots_.size() > kSlotsKept) std::vector<uint32_t>().swap(slots_);
+    if (nodes_.size() > kSlotsKept) {
+      std::vector<StackNode>().swap(nodes_);
+      std::vector<Link>().swap(links_);
+    }
+    slots_.assign(std::max(kSlotsMin, slots_.size()), 0);
+    slots_used_ = 0;
+    if (nodes_.empty()) Resize(kSlotsMin);
+    nodes_[0] = {};
+    links_[0] = {};
+    count_ = 1;
   }
+
+  // The tree so far, valid until the next call. Node 0 is the root; nodes are in the order of their making.
+  std::span<const StackNode> nodes() const { return {nodes_.data(), count_}; }
 
   // The child of `parent` with this location, created when missing.
   uint32_t Child(uint32_t parent, uint32_t location) {
-    const size_t mask = slots_.size() - 1;
-    size_t slot = MixHash(parent, location) & mask;
-    while (slots_[slot] != 0) {
-      const StackNode& node = (*nodes_)[slots_[slot] - 1];
-      if (node.parent == parent && node.location == location) return slots_[slot] - 1;
-      slot = (slot + 1) & mask;
+    uint32_t child;
+    return Descend(parent, {&location, 1}, &child);
+  }
+
+  // Follows `locations` down from `parent` and creates what is missing. Writes the nodes that are passed to `path`, as
+  // many as there are locations; returns the last one, `parent` when there is none.
+  uint32_t Descend(uint32_t parent, std::span<const uint32_t> locations, uint32_t* path) {
+    const Link* const links = links_.data();
+    uint32_t node = parent;
+    for (size_t i = 0; i < locations.size(); ++i) {
+      uint32_t child = links[node].first_child;
+      if (child == 0) return Append(node, locations.subspan(i), path + i);
+      if (links[child].location != locations[i]) {
+        uint32_t& slot = SlotOf(node, locations[i]);
+        child = slot;
+        if (child == 0) {
+          slot = count_;  // the node that Append() makes first
+          const uint32_t last = Append(node, locations.subspan(i), path + i);
+          if (++slots_used_ * 2 > slots_.size()) Grow();
+          return last;
+        }
+      }
+      path[i] = node = child;
     }
-    const uint32_t node = static_cast<uint32_t>(nodes_->size());
-    nodes_->push_back({parent, location});
-    slots_[slot] = node + 1;
-    if (nodes_->size() * 2 > slots_.size()) Grow();
     return node;
   }
 
@@ -44,19 +72,57 @@ class StackTreeBuilder {
   static constexpr size_t kSlotsMin = 2048;
   static constexpr size_t kSlotsKept = 1 << 16;
 
-  void Insert(uint32_t node) {
+  // What a look-up reads of a node, apart from the parent, which only the hash table needs.
+  struct Link {
+    uint32_t first_child = 0;  // 0: none
+    uint32_t location = 0;
+  };
+
+  // Where the node (parent, location) is noted, or 0 where it would be. First children are not in the table.
+  uint32_t& SlotOf(uint32_t parent, uint32_t location) {
     const size_t mask = slots_.size() - 1;
-    size_t slot = MixHash((*nodes_)[node].parent, (*nodes_)[node].location) & mask;
-    while (slots_[slot] != 0) slot = (slot + 1) & mask;
-    slots_[slot] = node + 1;
-  }
-  void Grow() {
-    slots_.assign(slots_.size() * 2, 0);
-    for (uint32_t node = 1; node < nodes_->size(); ++node) Insert(node);
+    size_t slot = MixHash(parent, location) & mask;
+    while (slots_[slot] != 0 && nodes_[slots_[slot]] != StackNode{parent, location}) {
+      slot = (slot + 1) & mask;
+    }
+    return slots_[slot];
   }
 
-  std::vector<StackNode>* nodes_ = nullptr;
-  std::vector<uint32_t> slots_;  // node + 1; 0 is free. A power of two, at most half full.
+  // A chain of new nodes under `parent`, which gets its first child if it has none. Returns the last.
+  uint32_t Append(uint32_t parent, std::span<const uint32_t> locations, uint32_t* path) {
+    if (count_ + locations.size() > nodes_.size()) Resize((count_ + locations.size()) * 2);
+    StackNode* const nodes = nodes_.data();
+    Link* const links = links_.data();
+    uint32_t node = count_;
+    if (links[parent].first_child == 0) links[parent].first_child = node;
+    for (uint32_t location : locations) {
+      nodes[node] = {parent, location};
+      links[node] = {node + 1, location};
+      *path++ = parent = node++;
+    }
+    links[parent].first_child = 0;
+    count_ = node;
+    return parent;
+  }
+
+  void Resize(size_t nodes) {
+    nodes_.resize(nodes);
+    links_.resize(nodes);
+  }
+
+  void Grow() {
+    std::vector<uint32_t> old(slots_.size() * 2, 0);
+    old.swap(slots_);
+    for (uint32_t node : old) {
+      if (node != 0) SlotOf(nodes_[node].parent, nodes_[node].location) = node;
+    }
+  }
+
+  uint32_t count_ = 0;            // of nodes; the columns have room for more
+  std::vector<StackNode> nodes_;
+  std::vector<Link> links_;       // beside nodes_
+  std::vector<uint32_t> slots_;   // nodes that are not first children; 0 is free. A power of two, at most half full.
+  size_t slots_used_ = 0;
 };
 
 }  // namespace brazier

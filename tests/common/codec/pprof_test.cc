@@ -81,6 +81,58 @@ PprofBuilder Full(bool packed = true) {
   return b;
 }
 
+// Location ids and values are read several bytes at a time where they are short: every length, at every place of a list,
+// in the middle of the message and at its very end.
+TEST(Pprof, NumbersOfEveryLength) {
+  constexpr uint64_t kIds[] = {1, 127, 128, 16'383, 16'384, 2'097'152, uint64_t{1} << 62};
+  std::mt19937_64 engine(7);
+  for (int round = 0; round < 200; ++round) {
+    for (const bool strings_first : {true, false}) {
+      PprofBuilder b;
+      b.strings_first = strings_first;
+      b.Type("samples", "count").Type("cpu", "nanoseconds");
+      b.Function(1, "f", "f.go", 1);
+      // Without the largest id they are dense enough for a table.
+      const size_t ids = round % 2 == 0 ? std::size(kIds) : 4;
+      for (size_t i = 0; i < ids; ++i) b.Location(kIds[i], {{1, static_cast<int64_t>(i)}}, 0, 0);
+      std::vector<std::string> stacks;
+      std::vector<int64_t> values;
+      for (int s = 0; s < 4; ++s) {
+        std::vector<uint64_t> leaf_first;
+        std::string text;
+        for (size_t n = engine() % 12; n > 0; --n) {
+          const size_t i = engine() % ids;
+          leaf_first.push_back(kIds[i]);
+          text = "f:" + std::to_string(i) + (text.empty() ? "" : ";") + text;
+        }
+        stacks.push_back(text);
+        for (int t = 0; t < 2; ++t) values.push_back(static_cast<int64_t>(engine() >> engine() % 64));
+        b.Sample(leaf_first, {values.end()[-2], values.end()[-1]});
+      }
+      const auto p = Decode(b.Build());
+      ASSERT_TRUE(p.ok()) << p.status().ToString();
+      ExpectConsistent(*p);
+      EXPECT_EQ(p->values, values);
+      for (size_t s = 0; s < stacks.size(); ++s) EXPECT_EQ(StackText(*p, p->stacks[s]), stacks[s]);
+    }
+  }
+}
+
+// A list that ends inside a number is truncated even when the bytes after it would complete the number.
+TEST(Pprof, NumbersDoNotReachBeyondTheirList) {
+  for (const uint32_t field : {1u, 2u}) {
+    WireMessage sample;
+    sample.Packed(field == 1 ? 2 : 1, {1}).Text(field, field == 1 ? "\x01\x01\x81" : "\x81").Number(7, 1);
+    PprofBuilder b;
+    b.Type("samples", "count").Function(1, "f", "f.go", 1).Location(1, {{1, 1}}, 0, 0);
+    b.strings_first = true;
+    const std::string small = b.Build();
+    const std::string bytes = small + WireMessage().Text(2, sample.bytes()).Raw("\x48\x01\x48\x01\x48\x01\x48\x01").bytes();
+    EXPECT_NE(ErrorOf(bytes).find(field == 1 ? "sample 0 is truncated" : "the values of sample 0 are truncated"), std::string::npos)
+        << ErrorOf(bytes);
+  }
+}
+
 TEST(Pprof, DecodesExactly) {
   for (const bool packed : {true, false}) {
     for (const bool strings_first : {true, false}) {

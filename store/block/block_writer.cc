@@ -66,7 +66,8 @@ BlockWriter::Dataset& BlockWriter::DatasetOf(const ProfileBatch& batch) {
 
 BlockWriter::Added BlockWriter::Add(ProfileBatch batch) {
   Dataset& dataset = DatasetOf(batch);
-  tenants_[batch.tenant]->symbols.Add(batch.symbols, dataset.owner, batch.stacks);
+  tenants_[batch.tenant]->symbols.Add(batch.symbols, dataset.owner, batch.stacks,
+                                      SymbolInterner::Tree::kDistinct);
 
   Added added;
   added.dataset = dataset.order;

@@ -36,7 +36,8 @@ class BlockWriter {
     uint32_t first_profile = 0;
     uint32_t profile_count = 0;
   };
-  // REQUIRES: the batch is valid and its rows are sorted by stack (see ProfileBatch).
+  // REQUIRES: the batch is valid, its rows are sorted by stack (see ProfileBatch), and no node of its stack tree has two
+  // children with the same location: otherwise equal stacks are stored as two.
   Added Add(ProfileBatch batch);
 
   BuiltBlock Build(Ulid id, uint32_t shard, uint32_t level);

@@ -4,6 +4,7 @@
 #include "store/block/section_samples.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -39,17 +40,17 @@ void SamplesEncoder::Add(std::span<const uint32_t> stacks, std::span<const int64
     row->flags |= kSameStacks;
   } else {
     uint32_t last = 0;
-    for (uint32_t stack : stacks) {
-      DCHECK(stack >= last);
-      stacks_.Varint(stack - last);
-      last = stack;
-    }
+    stacks_.Varints(stacks.size(), [&](size_t i) {
+      const uint32_t before = std::exchange(last, stacks[i]);
+      DCHECK(last >= before);
+      return last - before;
+    });
   }
   if (factor > 0) {
     row->flags |= kScaledValues;
     values_.Signed(factor);
   } else {
-    for (int64_t value : values) values_.Signed(value);
+    values_.Varints(values.size(), [&](size_t i) { return ZigZag(values[i]); });
   }
   if (!spans.empty()) {
     row->flags |= kHasSpans;

@@ -7,6 +7,8 @@
 //   stacks: parents (distance back to the parent), then locations (delta).
 #include "store/block/section_symbols.h"
 
+#include <utility>
+
 #include "common/base/check.h"
 #include "common/base/varint.h"
 
@@ -18,22 +20,27 @@ namespace {
 void Number(const std::vector<uint32_t>& owners, bool first_is_implied, uint32_t dataset_count,
             std::vector<SymbolNumbering::Chunk>& chunks,
             std::vector<uint32_t> SymbolNumbering::Chunk::*column, std::vector<uint32_t>& ids) {
-  ids.resize(owners.size());
   const uint32_t first = first_is_implied ? 1 : 0;
-  uint32_t shared_count = first;
-  for (uint32_t i = first; i < owners.size(); ++i) {
-    if (owners[i] == SymbolOwners::kShared) {
-      (chunks[dataset_count].*column).push_back(i);
-      ids[i] = shared_count++;
-    }
+  auto chunk_of = [&](uint32_t owner) { return owner == SymbolOwners::kShared ? dataset_count : owner; };
+  std::vector<uint32_t> counts(dataset_count + 1);
+  for (uint32_t i = first; i < owners.size(); ++i) ++counts[chunk_of(owners[i])];
+  // Per chunk: where its next entry goes, and the id that one gets.
+  struct Next {
+    uint32_t* entry;
+    uint32_t id;
+  };
+  std::vector<Next> next(dataset_count + 1);
+  const uint32_t shared_count = first + counts[dataset_count];
+  for (uint32_t c = 0; c <= dataset_count; ++c) {
+    (chunks[c].*column).resize(counts[c]);
+    next[c] = {(chunks[c].*column).data(), c == dataset_count ? first : shared_count};
   }
+  ids.resize(owners.size());
   for (uint32_t i = first; i < owners.size(); ++i) {
-    if (owners[i] == SymbolOwners::kShared) continue;
-    std::vector<uint32_t>& own = chunks[owners[i]].*column;
-    ids[i] = shared_count + static_cast<uint32_t>(own.size());
-    own.push_back(i);
+    Next& n = next[chunk_of(owners[i])];
+    *n.entry++ = i;
+    ids[i] = n.id++;
   }
-  if (first_is_implied && !ids.empty()) ids[0] = 0;
 }
 
 int64_t Delta(uint32_t value, uint32_t before) {
@@ -46,7 +53,7 @@ Status Corrupt(const char* what) { return Corruption(std::string("symbols: ") + 
 
 SymbolNumbering::SymbolNumbering(const SymbolInterner& interner, uint32_t dataset_count)
     : chunks_(dataset_count + 1) {
-  const SymbolOwners owners = interner.Owners();
+  const SymbolOwners& owners = interner.Owners();
   Number(owners.strings, true, dataset_count, chunks_, &Chunk::strings, strings_);
   Number(owners.functions, false, dataset_count, chunks_, &Chunk::functions, functions_);
   Number(owners.mappings, true, dataset_count, chunks_, &Chunk::mappings, mappings_);
@@ -63,28 +70,26 @@ SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const C
                      chunk.locations.size(), line_count, chunk.stacks.size()}) {
     w.Varint(n);
   }
-  for (uint32_t id : chunk.strings) {
-    const std::string_view s = table.strings.Get(id);
-    w.Varint(s.size());
-    parts.text.append(s);
-  }
-  uint32_t name = 0;
-  for (uint32_t id : chunk.functions) {
-    const uint32_t next = strings_[table.functions[id].name];
-    w.Signed(Delta(next, name));
-    name = next;
-  }
-  for (uint32_t id : chunk.functions) {
-    const Function& f = table.functions[id];
-    w.Varint(f.system_name == f.name ? 0 : strings_[f.system_name] + 1);
-  }
-  uint32_t file = 0;
-  for (uint32_t id : chunk.functions) {
-    const uint32_t next = strings_[table.functions[id].filename];
-    w.Signed(Delta(next, file));
-    file = next;
-  }
-  for (uint32_t id : chunk.functions) w.Signed(table.functions[id].start_line);
+  size_t text_bytes = 0;
+  for (uint32_t id : chunk.strings) text_bytes += table.strings.Get(id).size();
+  parts.text.reserve(text_bytes);
+  for (uint32_t id : chunk.strings) parts.text.append(table.strings.Get(id));
+  w.Varints(chunk.strings.size(), [&](size_t i) { return table.strings.Get(chunk.strings[i]).size(); });
+  // Columns of the functions, the mappings and the locations of the chunk.
+  auto functions = [&](auto value) {
+    w.Varints(chunk.functions.size(), [&](size_t i) { return value(table.functions[chunk.functions[i]]); });
+  };
+  auto locations = [&](auto value) {
+    w.Varints(chunk.locations.size(), [&](size_t i) { return value(table.locations[chunk.locations[i]]); });
+  };
+  // A column of ids that are written as differences.
+  auto difference = [last = uint32_t{0}](uint32_t next) mutable {
+    return ZigZag(Delta(next, std::exchange(last, next)));
+  };
+  functions([&, delta = difference](const Function& f) mutable { return delta(strings_[f.name]); });
+  functions([&](const Function& f) { return f.system_name == f.name ? 0 : uint64_t{strings_[f.system_name]} + 1; });
+  functions([&, delta = difference](const Function& f) mutable { return delta(strings_[f.filename]); });
+  functions([&](const Function& f) { return ZigZag(f.start_line); });
   for (uint32_t id : chunk.mappings) {
     const Mapping& m = table.mappings[id];
     w.Varint(m.memory_start);
@@ -94,23 +99,16 @@ SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const C
     w.Varint(strings_[m.build_id]);
     w.Varint(m.flags);
   }
-  for (uint32_t id : chunk.locations) w.Varint(mappings_[table.locations[id].mapping]);
-  uint64_t address = 0;
-  for (uint32_t id : chunk.locations) {
-    w.Signed(static_cast<int64_t>(table.locations[id].address - address));
-    address = table.locations[id].address;
-  }
-  for (uint32_t id : chunk.locations) {
-    const Location& location = table.locations[id];
-    w.Varint(uint64_t{location.line_count} * 2 + location.is_folded);
-  }
-  uint32_t function = 0;
+  locations([&](const Location& l) { return mappings_[l.mapping]; });
+  locations([&, address = uint64_t{0}](const Location& l) mutable {
+    return ZigZag(static_cast<int64_t>(l.address - std::exchange(address, l.address)));
+  });
+  locations([&](const Location& l) { return uint64_t{l.line_count} * 2 + l.is_folded; });
+  auto delta = difference;
   for (uint32_t id : chunk.locations) {
     const Location& location = table.locations[id];
     for (uint32_t i = 0; i < location.line_count; ++i) {
-      const uint32_t next = functions_[table.lines[location.line_begin + i].function];
-      w.Signed(Delta(next, function));
-      function = next;
+      w.Varint(delta(functions_[table.lines[location.line_begin + i].function]));
     }
   }
   for (uint32_t id : chunk.locations) {
@@ -119,21 +117,19 @@ SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const C
       w.Signed(table.lines[location.line_begin + i].line);
     }
   }
-  parts.numbers = w.bytes();
+  parts.numbers = w.Take();
 
   ByteWriter stacks;
-  for (uint32_t id : chunk.stacks) {
+  stacks.Varints(chunk.stacks.size(), [&](size_t i) {
+    const uint32_t id = chunk.stacks[i];
     const uint32_t parent = stacks_[table.stacks[id].parent];
     DCHECK(parent < stacks_[id]);
-    stacks.Varint(stacks_[id] - parent);
-  }
-  uint32_t location = 0;
-  for (uint32_t id : chunk.stacks) {
-    const uint32_t next = locations_[table.stacks[id].location];
-    stacks.Signed(Delta(next, location));
-    location = next;
-  }
-  parts.stacks = stacks.bytes();
+    return stacks_[id] - parent;
+  });
+  stacks.Varints(chunk.stacks.size(), [&, delta = difference](size_t i) mutable {
+    return delta(locations_[table.stacks[chunk.stacks[i]].location]);
+  });
+  parts.stacks = stacks.Take();
   return parts;
 }
 

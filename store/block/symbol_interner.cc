@@ -1,5 +1,7 @@
 #include "store/block/symbol_interner.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/base/hash.h"
 
@@ -11,7 +13,7 @@ constexpr size_t kSlotsMin = 1024;
 
 // Adds a user to an entry: the first owns it, a second one makes it shared.
 void Own(uint32_t& owner, uint32_t user) {
-  if (user == SymbolOwners::kNoOwner || owner == user) return;
+  if (owner == user) return;
   owner = owner == SymbolOwners::kNoOwner ? user : SymbolOwners::kShared;
 }
 
@@ -46,7 +48,8 @@ void SymbolInterner::Index::Grow() {
 }
 
 SymbolInterner::SymbolInterner() {
-  for (Index* index : {&strings_, &functions_, &mappings_, &locations_}) index->Grow();
+  // The entries that every table begins with belong to everyone.
+  owners_.strings = owners_.mappings = owners_.stacks = {SymbolOwners::kShared};
 }
 
 void SymbolInterner::Index::Reserve(size_t entries) {
@@ -55,8 +58,11 @@ void SymbolInterner::Index::Reserve(size_t entries) {
   if (slots.empty()) slots.resize(size);
 }
 
-void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks) {
+void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks, Tree tree) {
   source_ = &symbols;
+  owner_ = owner;
+  ++adds_;
+  has_equal_locations_ = false;
   string_map_.assign(symbols.strings.size(), kNone);
   function_map_.assign(symbols.functions.size(), kNone);
   mapping_map_.assign(symbols.mappings.size(), kNone);
@@ -65,23 +71,58 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   used_.assign(symbols.stacks.size(), 0);
   string_map_[0] = 0;
   mapping_map_[0] = 0;
+  // A profile's table tells how large the others are going to be: room for a few of them saves growing often.
+  const size_t tables_expected = tree == Tree::kDistinct ? 4 : 1;
+  strings_.Reserve(symbols.strings.size() * tables_expected);
+  functions_.Reserve(symbols.functions.size() * tables_expected);
+  mappings_.Reserve(symbols.mappings.size());
+  locations_.Reserve(symbols.locations.size() * tables_expected);
 
   for (uint32_t stack : stacks) used_[stack] = 1;
   for (size_t i = symbols.stacks.size(); i-- > 1;) used_[symbols.stacks[i].parent] |= used_[i];
   if (owner >= stacks_of_owner_.size()) stacks_of_owner_.resize(owner + 1);
-  Index& stack_index = stacks_of_owner_[owner];
-  if (stack_index.count == 0) stack_index.Reserve(symbols.stacks.size());
-  for (size_t i = 1; i < symbols.stacks.size(); ++i) {
+  DatasetStacks& known = stacks_of_owner_[owner];
+  const bool is_first = known.index.count == 0 && known.unindexed_begin == known.unindexed_end;
+  const uint32_t nodes_begin = static_cast<uint32_t>(table_.stacks.size());
+  size_t i = 1;
+  if (is_first && tree == Tree::kDistinct) {
+    // Distinct children stay distinct as long as no two locations become one; from then on nodes are looked up.
+    if (nodes_begin + symbols.stacks.size() > table_.stacks.capacity()) {
+      table_.stacks.reserve(std::max(nodes_begin + symbols.stacks.size(), table_.stacks.capacity() * 2));
+    }
+    for (; i < symbols.stacks.size(); ++i) {
+      if (!used_[i]) continue;
+      const StackNode& node = symbols.stacks[i];
+      const uint32_t location = LocationOf(node.location);
+      if (has_equal_locations_) break;
+      stack_map_[i] = AppendNode(stack_map_[node.parent], location);
+    }
+    known.unindexed_begin = nodes_begin;
+    known.unindexed_end = static_cast<uint32_t>(table_.stacks.size());
+  }
+  if (i < symbols.stacks.size()) {
+    if (known.index.slots.empty()) {
+      known.index.Reserve(known.unindexed_end - known.unindexed_begin + symbols.stacks.size());
+    }
+    IndexNodes(known);
+  }
+  for (; i < symbols.stacks.size(); ++i) {
     if (!used_[i]) continue;
     const StackNode& node = symbols.stacks[i];
-    stack_map_[i] = Node(stack_index, stack_map_[node.parent], LocationOf(node.location));
+    stack_map_[i] = Node(known.index, stack_map_[node.parent], LocationOf(node.location));
   }
-  stack_owners_.resize(table_.stacks.size(), SymbolOwners::kNoOwner);
-  for (uint32_t& stack : stacks) {
-    stack = stack_map_[stack];
-    Own(stack_owners_[stack], owner);
-  }
+  // Nodes are looked up among those of their dataset only: what is new is its own.
+  owners_.stacks.resize(table_.stacks.size(), owner);
+  for (uint32_t& stack : stacks) stack = stack_map_[stack];
   source_ = nullptr;
+}
+
+void SymbolInterner::IndexNodes(DatasetStacks& stacks) {
+  for (uint32_t i = stacks.unindexed_begin; i < stacks.unindexed_end; ++i) {
+    const StackNode& node = table_.stacks[i];
+    stacks.index.FindOrAdd(MixHash(node.parent, node.location), [](uint32_t) { return false; }, [i] { return i; });
+  }
+  stacks.unindexed_begin = stacks.unindexed_end = 0;
 }
 
 uint32_t SymbolInterner::String(uint32_t id) {
@@ -92,7 +133,11 @@ uint32_t SymbolInterner::String(uint32_t id) {
   if (text.empty()) return mapped = 0;
   mapped = strings_.FindOrAdd(
       Hash64(text), [&](uint32_t e) { return table_.strings.Get(e) == text; },
-      [&] { return table_.strings.Add(text); });
+      [&] {
+        owners_.strings.push_back(owner_);
+        return table_.strings.Add(text);
+      });
+  Own(owners_.strings[mapped], owner_);
   return mapped;
 }
 
@@ -108,9 +153,11 @@ uint32_t SymbolInterner::FunctionOf(uint32_t id) {
   mapped = functions_.FindOrAdd(
       hash, [&](uint32_t e) { return table_.functions[e] == f; },
       [&] {
+        owners_.functions.push_back(owner_);
         table_.functions.push_back(f);
         return static_cast<uint32_t>(table_.functions.size() - 1);
       });
+  Own(owners_.functions[mapped], owner_);
   return mapped;
 }
 
@@ -125,9 +172,11 @@ uint32_t SymbolInterner::MappingOf(uint32_t id) {
   mapped = mappings_.FindOrAdd(
       hash, [&](uint32_t e) { return table_.mappings[e] == m; },
       [&] {
+        owners_.mappings.push_back(owner_);
         table_.mappings.push_back(m);
         return static_cast<uint32_t>(table_.mappings.size() - 1);
       });
+  Own(owners_.mappings[mapped], owner_);
   return mapped;
 }
 
@@ -164,62 +213,40 @@ uint32_t SymbolInterner::LocationOf(uint32_t id) {
       },
       [&] {
         is_new = true;
+        owners_.locations.push_back(owner_);
+        location_adds_.push_back(0);
         table_.locations.push_back(location);
         return static_cast<uint32_t>(table_.locations.size() - 1);
       });
   if (!is_new) table_.lines.resize(location.line_begin);
+  Own(owners_.locations[mapped], owner_);
+  has_equal_locations_ |= location_adds_[mapped] == adds_;
+  location_adds_[mapped] = adds_;
   return mapped;
+}
+
+uint32_t SymbolInterner::AppendNode(uint32_t parent, uint32_t location) {
+  table_.stacks.push_back({parent, location});
+  return static_cast<uint32_t>(table_.stacks.size() - 1);
 }
 
 uint32_t SymbolInterner::Node(Index& stacks, uint32_t parent, uint32_t location) {
   return stacks.FindOrAdd(
       MixHash(parent, location),
       [&](uint32_t e) { return table_.stacks[e] == StackNode{parent, location}; },
-      [&] {
-        table_.stacks.push_back({parent, location});
-        return static_cast<uint32_t>(table_.stacks.size() - 1);
-      });
-}
-
-SymbolOwners SymbolInterner::Owners() const {
-  constexpr uint32_t kNoOwner = SymbolOwners::kNoOwner;
-  SymbolOwners out;
-  out.stacks = stack_owners_;
-  out.stacks.resize(table_.stacks.size(), kNoOwner);
-  out.locations.assign(table_.locations.size(), kNoOwner);
-  out.functions.assign(table_.functions.size(), kNoOwner);
-  out.mappings.assign(table_.mappings.size(), kNoOwner);
-  out.strings.assign(table_.strings.size(), kNoOwner);
-  for (size_t i = table_.stacks.size(); i-- > 1;) {
-    Own(out.stacks[table_.stacks[i].parent], out.stacks[i]);
-    Own(out.locations[table_.stacks[i].location], out.stacks[i]);
-  }
-  for (size_t i = 0; i < table_.locations.size(); ++i) {
-    const Location& location = table_.locations[i];
-    Own(out.mappings[location.mapping], out.locations[i]);
-    for (uint32_t l = 0; l < location.line_count; ++l) {
-      Own(out.functions[table_.lines[location.line_begin + l].function], out.locations[i]);
-    }
-  }
-  for (size_t i = 0; i < table_.functions.size(); ++i) {
-    const Function& f = table_.functions[i];
-    for (uint32_t id : {f.name, f.system_name, f.filename}) Own(out.strings[id], out.functions[i]);
-  }
-  for (size_t i = 0; i < table_.mappings.size(); ++i) {
-    const Mapping& m = table_.mappings[i];
-    for (uint32_t id : {m.filename, m.build_id}) Own(out.strings[id], out.mappings[i]);
-  }
-  // The entries that every table begins with belong to everyone.
-  out.strings[0] = out.mappings[0] = out.stacks[0] = SymbolOwners::kShared;
-  return out;
+      [&] { return AppendNode(parent, location); });
 }
 
 size_t SymbolInterner::MemoryBytes() const {
-  size_t n = table_.MemoryBytes() + stack_owners_.capacity() * sizeof(uint32_t);
+  size_t n = table_.MemoryBytes() + location_adds_.capacity() * sizeof(uint32_t);
+  for (const auto* owners : {&owners_.strings, &owners_.functions, &owners_.mappings, &owners_.locations,
+                             &owners_.stacks}) {
+    n += owners->capacity() * sizeof(uint32_t);
+  }
   for (const Index* index : {&strings_, &functions_, &mappings_, &locations_}) {
     n += index->slots.capacity() * sizeof(uint64_t);
   }
-  for (const Index& index : stacks_of_owner_) n += index.slots.capacity() * sizeof(uint64_t);
+  for (const DatasetStacks& stacks : stacks_of_owner_) n += stacks.index.slots.capacity() * sizeof(uint64_t);
   return n;
 }
 

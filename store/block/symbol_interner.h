@@ -3,9 +3,8 @@
 // others, and all stacks, the chunk of their dataset: a narrow query reads only its own and the shared part.
 //
 // Add() maps a batch's stacks to stacks of the block; only what the samples refer to is taken over. It notes the
-// dataset at the stacks of samples alone; Owners() passes it on to ancestors, locations, functions and strings in one
-// sweep, so that the hot look-ups touch nothing but the table and the entry. Memory grows with the number of distinct
-// symbols. Thread-compatible.
+// dataset at each symbol when the batch first refers to it. Memory grows with the number of distinct symbols.
+// Thread-compatible.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +27,15 @@ class SymbolInterner {
  public:
   SymbolInterner();
 
+  // What the caller knows of the stack tree of a table: kDistinct when no node has two children with equal locations,
+  // as a decoder's tree; then a dataset's first table is taken over without looking its nodes up.
+  enum class Tree { kAny, kDistinct };
   // Takes over what `stacks` (nodes of `symbols`) refer to, for dataset `owner`; replaces each by its node here.
-  void Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks);
+  void Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks, Tree tree = Tree::kAny);
 
   const SymbolTable& table() const { return table_; }
-  SymbolOwners Owners() const;
+  // Of all columns of table(), as they are now.
+  const SymbolOwners& Owners() const { return owners_; }
   size_t MemoryBytes() const;
 
  private:
@@ -48,20 +51,33 @@ class SymbolInterner {
     void Reserve(size_t entries);
   };
 
+  // The stacks of one dataset. The nodes of its first table are indexed when a second one comes.
+  struct DatasetStacks {
+    Index index;
+    uint32_t unindexed_begin = 0, unindexed_end = 0;  // nodes
+  };
+
   uint32_t String(uint32_t id);
   uint32_t FunctionOf(uint32_t id);
   uint32_t MappingOf(uint32_t id);
   uint32_t LocationOf(uint32_t id);
   uint32_t Node(Index& stacks, uint32_t parent, uint32_t location);
+  // The node, which is not there yet.
+  uint32_t AppendNode(uint32_t parent, uint32_t location);
+  void IndexNodes(DatasetStacks& stacks);
 
   SymbolTable table_;
-  std::vector<uint32_t> stack_owners_;  // of stacks that samples end in; grown on demand
+  SymbolOwners owners_;
   Index strings_, functions_, mappings_, locations_;
   // Stacks are looked up among those of their dataset only: services hardly share stacks, and a table of one service
   // stays in the processor's cache where one of all services does not (a miss per node was a third of ingest).
-  std::vector<Index> stacks_of_owner_;
-  // Of the batch in hand: its table, and old id -> new id.
+  std::vector<DatasetStacks> stacks_of_owner_;
+  std::vector<uint32_t> location_adds_;  // per location, the call of Add() that referred to it last
+  // Of the batch in hand: its table, its owner, and old id -> new id.
   const SymbolTable* source_ = nullptr;
+  uint32_t owner_ = 0;
+  uint32_t adds_ = 0;               // calls of Add() so far
+  bool has_equal_locations_ = false;  // two of its locations have become one
   std::vector<uint32_t> string_map_, function_map_, mapping_map_, location_map_, stack_map_;
   std::vector<uint8_t> used_;
 };

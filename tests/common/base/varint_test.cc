@@ -54,6 +54,28 @@ TEST(Varint, RoundTripOfEveryLength) {
   EXPECT_TRUE(r.ok());
 }
 
+// Columns take another way than single numbers: the bytes must not tell which.
+TEST(Varint, ColumnsAreTheBytesOfTheirNumbers) {
+  std::mt19937_64 engine(2);
+  for (const size_t count : {0, 1, 2, 127, 128, 129, 1000}) {
+    std::vector<uint64_t> values(count);
+    for (uint64_t& v : values) v = engine() >> engine() % 64;
+    for (int bits = 0; bits < 64 && static_cast<size_t>(bits) * 2 + 1 < count; ++bits) {
+      values[static_cast<size_t>(bits) * 2] = uint64_t{1} << bits;
+      values[static_cast<size_t>(bits) * 2 + 1] = (uint64_t{1} << bits) - 1;
+    }
+    ByteWriter column;
+    column.Varint(5);
+    column.Varints(count, [&](size_t i) { return values[i]; });
+    column.Varint(6);
+    ByteWriter single;
+    single.Varint(5);
+    for (uint64_t v : values) single.Varint(v);
+    single.Varint(6);
+    EXPECT_EQ(column.bytes(), single.bytes()) << count;
+  }
+}
+
 TEST(Varint, TextAndFixedRoundTrip) {
   ByteWriter w;
   w.String("name");

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/crc32c.h"
+#include "common/model/stack_tree_builder.h"
 #include "store/block/block_format.h"
 #include "store/block/section_codec.h"
 #include "store/block/section_rows.h"
@@ -358,6 +359,48 @@ TEST(SymbolInterner, EachSymbolOnceAndOwnedByItsUsers) {
   interner.Add(batch.symbols, 1, one_again);
   EXPECT_EQ(one_again, one);
   EXPECT_GT(interner.MemoryBytes(), 0u);
+}
+
+// A tree without equal children, as a decoder makes it, over the symbols of a random batch.
+SymbolTable WithDistinctTree(SymbolTable table, RandomBatches& random) {
+  StackTreeBuilder builder;
+  for (int i = 0; i < 60; ++i) {
+    builder.Child(static_cast<uint32_t>(random.Below(builder.nodes().size())),
+                  static_cast<uint32_t>(random.Below(table.locations.size())));
+  }
+  table.stacks.assign(builder.nodes().begin(), builder.nodes().end());
+  return table;
+}
+
+// To take over a first tree without look-ups must give what look-ups give, also where two of its locations turn out to be
+// equal half-way, and for the tables that come after.
+TEST(SymbolInterner, DistinctTreesNeedNoLookUps) {
+  int with_equal_locations = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    RandomBatches random(seed);
+    SymbolInterner quick;
+    SymbolInterner careful;
+    for (int round = 0; round < 6; ++round) {
+      SymbolTable table = WithDistinctTree(random.Next().symbols, random);
+      if (random.Below(3) == 0) {
+        table.locations.back() = table.locations.front();
+        ++with_equal_locations;
+      }
+      const uint32_t owner = static_cast<uint32_t>(random.Below(2));
+      std::vector<uint32_t> stacks;
+      for (uint64_t i = random.Below(40); i > 0; --i) stacks.push_back(static_cast<uint32_t>(random.Below(table.stacks.size())));
+      std::vector<uint32_t> expected = stacks;
+      careful.Add(table, owner, expected);
+      quick.Add(table, owner, stacks, SymbolInterner::Tree::kDistinct);
+      ASSERT_EQ(stacks, expected) << "seed " << seed << " round " << round;
+    }
+    ASSERT_EQ(quick.table().stacks, careful.table().stacks);
+    ASSERT_EQ(quick.table().locations.size(), careful.table().locations.size());
+    ASSERT_EQ(quick.Owners().stacks, careful.Owners().stacks);
+    ASSERT_EQ(quick.Owners().locations, careful.Owners().locations);
+    ASSERT_EQ(quick.Owners().strings, careful.Owners().strings);
+  }
+  EXPECT_GT(with_equal_locations, 100);
 }
 
 TEST(SymbolInterner, TakesOnlyWhatSamplesUse) {

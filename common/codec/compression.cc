@@ -78,17 +78,52 @@ Status Gunzip(Bytes data, size_t bytes_max, std::string* out) {
   return Status::Ok();
 }
 
-void ZstdCompress(Bytes data, int level, std::string* out) {
-  thread_local std::unique_ptr<ZSTD_CCtx, FreeCompress> context(ZSTD_createCCtx());
-  const size_t begin = out->size();
-  out->resize(begin + ZSTD_compressBound(data.size()));
+namespace {
+
+using CompressContext = std::unique_ptr<ZSTD_CCtx, FreeCompress>;
+
+CompressContext MakeCompressContext(int level) {
+  CompressContext context(ZSTD_createCCtx());
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
   // The table of contents knows the size, and sections have their own checksum.
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_contentSizeFlag, 0);
-  const size_t n = ZSTD_compress2(context.get(), out->data() + begin, out->size() - begin,
-                                  data.data(), data.size());
+  return context;
+}
+
+void Compress(ZSTD_CCtx* context, Bytes data, std::string* out) {
+  const size_t begin = out->size();
+  out->resize(begin + ZSTD_compressBound(data.size()));
+  const size_t n = ZSTD_compress2(context, out->data() + begin, out->size() - begin, data.data(), data.size());
   CHECK(!ZSTD_isError(n));
   out->resize(begin + n);
+}
+
+// The more negative, the fewer places are searched for repetitions. Below this there is nothing left to save.
+constexpr int kNumbersLevel = -10;
+
+// Negative levels leave literals as they are unless told otherwise. The parameter's own name is for static linking only;
+// a library that does not know it gets level 1.
+CompressContext MakeNumbersContext() {
+  CompressContext context = MakeCompressContext(kNumbersLevel);
+  constexpr ZSTD_cParameter kLiteralCompressionMode = ZSTD_c_experimentalParam5;
+  constexpr int kHuffman = 1;
+  if (ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), kLiteralCompressionMode, kHuffman))) {
+    return MakeCompressContext(1);
+  }
+  return context;
+}
+
+}  // namespace
+
+void ZstdCompress(Bytes data, int level, std::string* out) {
+  thread_local const CompressContext context = MakeCompressContext(level);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
+  Compress(context.get(), data, out);
+}
+
+void ZstdCompressNumbers(Bytes data, std::string* out) {
+  thread_local const CompressContext context = MakeNumbersContext();
+  Compress(context.get(), data, out);
 }
 
 Status ZstdDecompress(Bytes data, size_t raw_size, std::string* out) {

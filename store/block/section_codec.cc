@@ -10,6 +10,23 @@ namespace {
 
 // Smaller parts do not repay a frame's header.
 constexpr size_t kCompressBytesMin = 48;
+// The level of objects that are written in a hurry and soon compacted.
+constexpr int kQuickLevel = 1;
+// Smaller columns cost little either way.
+constexpr size_t kNumbersBytesMin = 512;
+
+// Stack columns are the largest part of an object, and nearly random: at the quick level they take most of the time.
+bool IsStackColumn(SectionKind kind, size_t part) {
+  return kind == SectionKind::kSamples ? part == 0 : kind != SectionKind::kRows && part == 2;
+}
+
+void CompressPart(SectionKind kind, size_t part, Bytes data, int level, std::string* out) {
+  if (level <= kQuickLevel && IsStackColumn(kind, part) && data.size() >= kNumbersBytesMin) {
+    codec::ZstdCompressNumbers(data, out);
+  } else {
+    codec::ZstdCompress(data, level, out);
+  }
+}
 
 Status Corrupt(const SectionRef& section, const std::string& what) {
   return Corruption("section " + std::string(SectionName(section.kind)) + " at offset " +
@@ -34,10 +51,12 @@ SectionRef AppendSection(SectionKind kind, std::initializer_list<std::string_vie
   std::string body;
   uint64_t raw_size = 0;
   header.Varint(parts.size());
+  size_t position = 0;
   for (std::string_view part : parts) {
     raw_size += part.size();
     const size_t begin = body.size();
-    if (part.size() >= kCompressBytesMin) codec::ZstdCompress(AsBytes(part), level, &body);
+    if (part.size() >= kCompressBytesMin) CompressPart(kind, position, AsBytes(part), level, &body);
+    ++position;
     const size_t stored = body.size() - begin;
     header.Varint(part.size());
     if (stored > 0 && stored < part.size()) {

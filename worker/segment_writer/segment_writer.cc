@@ -54,6 +54,7 @@ void SegmentWriter::Append(const contract::RequestContext& context, contract::Ap
   waiter->done = std::move(done);
   waiter->arrived_ns = clock_.MonotonicNs();
   Status refusal;
+  bool is_due_earlier = false;
   {
     std::lock_guard lock(mu_);
     if (is_stopping_) {
@@ -70,7 +71,7 @@ void SegmentWriter::Append(const contract::RequestContext& context, contract::Ap
       const size_t bytes = waiter->bytes;
       const size_t profiles = waiter->request.batch.profiles.size();
       const int64_t arrived_ns = waiter->arrived_ns;
-      heads_.Append(shard, std::move(waiter), bytes, profiles, arrived_ns);
+      is_due_earlier = heads_.Append(shard, std::move(waiter), bytes, profiles, arrived_ns);
     }
   }
   if (!refusal.ok()) {
@@ -78,7 +79,7 @@ void SegmentWriter::Append(const contract::RequestContext& context, contract::Ap
     waiter->done(refusal);
     return;
   }
-  changed_.notify_one();
+  if (is_due_earlier) changed_.notify_one();
 }
 
 Status SegmentWriter::Ready() {
@@ -117,7 +118,8 @@ void SegmentWriter::FlushLoop() {
       Flush(sealed->shard, std::move(sealed->items));
       lock.lock();
       heads_.UploadDone(sealed->shard);
-      changed_.notify_one();
+      // What has come meanwhile is this thread's to take or to wait for; only those that stop wait for an empty head.
+      if (is_stopping_) changed_.notify_all();
       continue;
     }
     if (is_stopping_ && heads_.empty()) return;
@@ -248,7 +250,7 @@ void SegmentWriter::Release(size_t bytes) {
   std::lock_guard lock(mu_);
   buffer_bytes_ -= bytes;
   metrics_.buffer_bytes.Set(static_cast<int64_t>(buffer_bytes_));
-  changed_.notify_all();
+  if (is_stopping_) changed_.notify_all();
 }
 
 }  // namespace brazier::segment_writer

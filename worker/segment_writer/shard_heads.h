@@ -22,11 +22,16 @@ class ShardHeads {
  public:
   explicit ShardHeads(const SegmentWriterOptions& options) : options_(options) {}
 
-  void Append(uint32_t shard, Item item, size_t bytes, size_t profiles, int64_t now_ns) {
+  // Whether that made the head due, or due earlier than it was: then someone who waits for NextDueNs() must look again.
+  // A head that is uploading is looked at when that is done.
+  bool Append(uint32_t shard, Item item, size_t bytes, size_t profiles, int64_t now_ns) {
     Head& head = heads_[shard];
+    const bool had_due_time = !head.items.empty();
+    const bool was_full = IsFull(head);
     head.items.push_back({std::move(item), bytes, profiles, now_ns});
     head.bytes += bytes;
     head.profiles += profiles;
+    return !head.is_uploading && (!had_due_time || (IsFull(head) && !was_full));
   }
 
   struct Sealed {
@@ -81,10 +86,11 @@ class ShardHeads {
     bool is_uploading = false;
   };
 
+  bool IsFull(const Head& head) const {
+    return head.bytes >= options_.segment_bytes_max || head.profiles >= options_.segment_profiles_max;
+  }
   int64_t DueNs(const Head& head) const {
-    const bool is_full = head.bytes >= options_.segment_bytes_max ||
-                         head.profiles >= options_.segment_profiles_max;
-    return is_full ? 0 : head.items.front().arrived_ns + options_.linger_ns;
+    return IsFull(head) ? 0 : head.items.front().arrived_ns + options_.linger_ns;
   }
 
   // At least one item, and as many more as fit.

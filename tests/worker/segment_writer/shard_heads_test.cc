@@ -70,6 +70,46 @@ TEST(ShardHeads, FullByProfilesSealsWithoutWaiting) {
   EXPECT_EQ(Take(heads, 100), (std::vector<int>{1, 2}));
 }
 
+// Someone who sleeps until NextDueNs() is woken when it moves forward, and not for every item.
+TEST(ShardHeads, AppendTellsWhenAHeadIsDueEarlier) {
+  const auto options = Options(1000);
+  Heads heads(options);
+  EXPECT_TRUE(heads.Append(1, 1, 1, 1, 100)) << "the first item";
+  EXPECT_FALSE(heads.Append(1, 2, 1, 1, 101)) << "waits for the first one's time";
+  EXPECT_TRUE(heads.Append(1, 3, 98, 1, 102)) << "full";
+  EXPECT_FALSE(heads.Append(1, 4, 1, 1, 103)) << "was full before";
+  ASSERT_EQ(Take(heads, 103).size(), 3u);
+  EXPECT_FALSE(heads.Append(1, 5, 100, 1, 104)) << "uploading";
+  EXPECT_TRUE(heads.Append(2, 6, 1, 1, 105)) << "another shard";
+}
+
+TEST(ShardHeads, NoDueTimeMovesForwardUntold) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    testing::FakeRandom random(seed);
+    const auto options = Options(static_cast<int64_t>(random.Next() % 3) * 10);
+    Heads heads(options);
+    std::vector<uint32_t> uploading;
+    int64_t now_ns = 0;
+    int told = 0;
+    for (int i = 0; i < 300; ++i, now_ns += 3) {
+      if (const auto sealed = random.Next() % 3 == 0 ? heads.TakeDue(now_ns, false) : std::nullopt) {
+        uploading.push_back(sealed->shard);
+      } else if (!uploading.empty() && random.Next() % 3 == 0) {
+        heads.UploadDone(uploading.back());
+        uploading.pop_back();
+      } else {
+        const int64_t before_ns = heads.NextDueNs();
+        const bool is_told = heads.Append(static_cast<uint32_t>(random.Next() % 3), i, random.Next() % 40, 1, now_ns);
+        told += is_told;
+        if (heads.NextDueNs() < before_ns) {
+          ASSERT_TRUE(is_told) << "seed " << seed << " step " << i;
+        }
+      }
+    }
+    EXPECT_GT(told, 0);
+  }
+}
+
 TEST(ShardHeads, ASegmentHoldsWhatFitsAndAtLeastOne) {
   const auto options = Options(0);
   Heads heads(options);

@@ -68,38 +68,67 @@ class GroupAppender {
 
  private:
   void AppendMerged(std::span<const uint32_t> samples, std::span<const uint32_t> series) {
-    thread_local std::vector<int64_t> sums;  // stack-major, all zero between uses
-    const size_t node_count = profile_.symbols.stacks.size();
-    if (sums.size() < node_count * types_) sums.resize(node_count * types_);
+    CollectNodes(samples);
+    // Node -> its position in nodes_; only entries of nodes_ are ever read.
+    thread_local std::vector<uint32_t> positions;
+    if (positions.size() < profile_.symbols.stacks.size()) positions.resize(profile_.symbols.stacks.size());
+    for (uint32_t i = 0; i < nodes_.size(); ++i) positions[nodes_[i]] = i;
+    thread_local std::vector<int64_t> sums;  // node-major
+    sums.assign(nodes_.size() * types_, 0);
     for (uint32_t sample : samples) {
-      int64_t* sum = &sums[profile_.stacks[sample] * types_];
+      int64_t* sum = &sums[positions[profile_.stacks[sample]] * types_];
       const int64_t* value = &profile_.values[sample * types_];
       for (size_t t = 0; t < types_; ++t) AddSaturating(sum[t], value[t]);
     }
-    CollectNodes(samples, node_count);
     for (size_t t = 0; t < types_; ++t) {
       BeginRow(series[t]);
-      for (uint32_t node : nodes_) AddValue(node, sums[node * types_ + t]);
+      AppendColumn(sums.data() + t);
       EndRow();
     }
-    for (uint32_t node : nodes_) std::fill_n(&sums[node * types_], types_, 0);
     constexpr size_t kKeepValues = 1 << 20;
     if (sums.size() > kKeepValues) std::vector<int64_t>().swap(sums);
+    if (positions.size() > kKeepValues) std::vector<uint32_t>().swap(positions);
+  }
+
+  // The stacks nodes_ with the values sums[0], sums[types_] and so on, without zeros. No branch tells which are zero:
+  // of the types of a profile some are zero nearly always, and others at random.
+  void AppendColumn(const int64_t* sums) {
+    const size_t begin = batch_.stacks.size();
+    batch_.stacks.resize(begin + nodes_.size());
+    batch_.values.resize(begin + nodes_.size());
+    uint32_t* const stacks = batch_.stacks.data();
+    int64_t* const values = batch_.values.data();
+    size_t end = begin;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      const int64_t value = sums[i * types_];
+      stacks[end] = nodes_[i];
+      values[end] = value;
+      end += value != 0;
+      AddSaturating(row_.total, value);
+    }
+    batch_.stacks.resize(end);
+    batch_.values.resize(end);
   }
 
   // The distinct stacks of the samples, ascending.
-  void CollectNodes(std::span<const uint32_t> samples, size_t node_count) {
-    nodes_.clear();
-    thread_local std::vector<uint8_t> seen;  // all zero between uses
+  void CollectNodes(std::span<const uint32_t> samples) {
+    const size_t node_count = profile_.symbols.stacks.size();
     if (samples.size() * 16 > node_count) {
+      thread_local std::vector<uint8_t> seen;  // all zero between uses
       if (seen.size() < node_count) seen.resize(node_count);
       for (uint32_t sample : samples) seen[profile_.stacks[sample]] = 1;
+      // One entry more than can be needed: the loop writes each node and then keeps it or not.
+      nodes_.resize(samples.size() + 1);
+      size_t count = 0;
       for (uint32_t node = 0; node < node_count; ++node) {
-        if (seen[node]) nodes_.push_back(node);
+        nodes_[count] = node;
+        count += seen[node];
       }
+      nodes_.resize(count);
       std::fill_n(seen.begin(), node_count, 0);
       return;
     }
+    nodes_.clear();
     for (uint32_t sample : samples) nodes_.push_back(profile_.stacks[sample]);
     std::sort(nodes_.begin(), nodes_.end());
     nodes_.erase(std::unique(nodes_.begin(), nodes_.end()), nodes_.end());
@@ -171,7 +200,18 @@ Groups GroupByLabelSet(const DecodedProfile& profile) {
   const size_t count = profile.sample_count();
   Groups groups;
   groups.begins.assign(profile.label_sets.size() + 1, 0);
-  auto set_of = [&](size_t i) { return profile.label_set.empty() ? 0u : profile.label_set[i]; };
+  if (profile.label_set.empty()) {
+    groups.order.resize(count);
+    size_t usable = 0;
+    for (size_t i = 0; i < count; ++i) {
+      groups.order[usable] = static_cast<uint32_t>(i);
+      usable += IsUsable(&profile.values[i * types], types);
+    }
+    groups.order.resize(usable);
+    std::fill(groups.begins.begin() + 1, groups.begins.end(), static_cast<uint32_t>(usable));
+    return groups;
+  }
+  auto set_of = [&](size_t i) { return profile.label_set[i]; };
   for (size_t i = 0; i < count; ++i) {
     if (IsUsable(&profile.values[i * types], types)) ++groups.begins[set_of(i) + 1];
   }

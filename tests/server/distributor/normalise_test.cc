@@ -264,13 +264,17 @@ TEST(Normalise, SpansAndTracesAreKept) {
 // The sum of what goes in is the sum of what comes out, per series, type and stack.
 TEST(Normalise, ConservesValuesOfRandomProfiles) {
   testing::FakeRandom random(11);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 400; ++round) {
     auto in = MakeProfile(kCpuAndCount, Base());
+    // Many samples of few stacks and few of many are merged in different ways, and so are samples without labels.
+    const uint32_t stack_count = round % 2 == 0 ? 4 : 800;
+    while (in.profile.symbols.stacks.size() < stack_count) in.profile.symbols.stacks.push_back({0, 0});
+    const bool has_labels = round % 4 < 2;
     in.profile.label_sets = {Labels(), MakeLabels({{"k", "1"}}), MakeLabels({{"k", "2"}})};
     std::map<std::tuple<std::string, std::string, uint32_t>, int64_t> expected;
     for (uint64_t n = random.Below(30); n > 0; --n) {
-      const auto stack = static_cast<uint32_t>(random.Below(4));
-      const auto set = static_cast<uint32_t>(random.Below(3));
+      const auto stack = static_cast<uint32_t>(random.Below(4) * (stack_count / 4));
+      const auto set = has_labels ? static_cast<uint32_t>(random.Below(3)) : 0;
       const std::vector<int64_t> v = {static_cast<int64_t>(random.Below(4)) - 1,
                                       static_cast<int64_t>(random.Below(4)) - 1};
       AddSample(in, stack, v, set);
@@ -279,6 +283,7 @@ TEST(Normalise, ConservesValuesOfRandomProfiles) {
       if (v[0] > 0) expected[{k, "samples", stack}] += v[0];
       if (v[1] > 0) expected[{k, "cpu", stack}] += v[1];
     }
+    if (!has_labels) in.profile.label_set.clear();
     std::map<std::tuple<std::string, std::string, uint32_t>, int64_t> got;
     for (const ProfileBatch& b : MustNormalise(std::move(in))) {
       for (const auto& [series, stacks] : RowsOf(b)) {

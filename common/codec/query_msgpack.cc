@@ -3,6 +3,7 @@
 #include "common/codec/block_meta_msgpack.h"
 #include "common/codec/msgpack_io.h"
 #include "common/codec/symbols_msgpack.h"
+#include "common/model/tenant.h"
 
 namespace brazier::codec {
 namespace {
@@ -13,7 +14,6 @@ constexpr uint64_t kVersion = 1;
 constexpr int kPlanDepthMax = 32;
 constexpr size_t kPlanNodesMax = 100'000;
 constexpr size_t kReadsPerPlanMax = 200'000;
-constexpr size_t kTenantsMax = 10'000;
 constexpr size_t kReportsMax = 64;
 constexpr size_t kNamesPerReportMax = 1024;
 constexpr size_t kCallSiteMax = 4096;
@@ -116,7 +116,7 @@ QuerySpec ReadSpec(MsgpackReader& in) {
     if (key == "query_id") {
       spec.query_id = in.Str(1024);
     } else if (key == "tenants") {
-      spec.tenants = ReadStringList(in, kTenantsMax);
+      spec.tenants = ReadStringList(in, kTenantsPerQueryMax);
     } else if (key == "start_ns") {
       spec.start_ns = in.Int();
     } else if (key == "end_ns") {
@@ -188,7 +188,7 @@ BlockRead ReadRead(MsgpackReader& in) {
   read.block.bits.high = in.Uint();
   read.block.bits.low = in.Uint();
   read.object_key = in.Str();
-  for (size_t n = in.Array(kTenantsMax); n > 0 && in.ok(); --n) {
+  for (size_t n = in.Array(kTenantsPerQueryMax); n > 0 && in.ok(); --n) {
     TenantSymbols symbols;
     if (in.Array() != 2) in.Fail("tenant symbols that are not a pair");
     symbols.tenant = in.Str();

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/codec/ingest_msgpack.h"
+#include "common/model/tenant.h"
 #include "common/observe/request_id.h"
 #include "common/pipeline/worker_pool.h"
 
@@ -15,7 +16,6 @@ namespace brazier::pipeline {
 namespace {
 
 constexpr int kMessagesPerWake = 32;
-constexpr size_t kTenantBytesMax = 150;
 constexpr int kHighWaterMarkOfStrangers = 64;
 
 PipelineLimits SocketLimits(const IngestEndpoint::Options& options) {
@@ -33,30 +33,29 @@ struct Origin {
   bool wants_answer() const { return !peer.empty(); }
 };
 
-}  // namespace
-
-Status CheckTenantId(std::string_view tenant) {
-  if (tenant.empty()) return Status(Code::kUnauthenticated, "no \"tenant\"").WithReason("tenant");
-  if (tenant.size() > kTenantBytesMax) {
-    return Status(Code::kUnauthenticated, "the tenant id has " + std::to_string(tenant.size()) +
-                                              " bytes, the limit is " +
-                                              std::to_string(kTenantBytesMax))
-        .WithReason("tenant");
+Status ToStatus(const TenantCheck& check) {
+  const auto refused = [](std::string message) {
+    return Status(Code::kUnauthenticated, std::move(message)).WithReason("tenant");
+  };
+  switch (check.fault) {
+    case TenantFault::kNone:
+      return Status::Ok();
+    case TenantFault::kEmpty:
+      return refused("no \"tenant\"");
+    case TenantFault::kForbiddenByte:
+      return refused("the tenant id has a byte other than letters, digits and !-_.*'()");
+    case TenantFault::kTooLong:
+      return refused("the tenant id has " + std::to_string(check.id.size()) +
+                     " bytes, the limit is " + std::to_string(kTenantBytesMax));
+    case TenantFault::kReserved:
+      return refused("the tenant id must not be \".\" or \"..\"");
+    case TenantFault::kTooMany:  // of lists only; a push names one
+      break;
   }
-  for (const char c : tenant) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!plain && std::string_view("!-_.*'()").find(c) == std::string_view::npos) {
-      return Status(Code::kUnauthenticated,
-                    "the tenant id has a byte other than letters, digits and !-_.*'()")
-          .WithReason("tenant");
-    }
-  }
-  if (tenant == "." || tenant == "..") {
-    return Status(Code::kUnauthenticated, "the tenant id must not be \".\" or \"..\"")
-        .WithReason("tenant");
-  }
-  return Status::Ok();
+  return Internal("unknown tenant fault");
 }
+
+}  // namespace
 
 // Kept alive by pushes under way. Belongs to the loop thread but for the first two blocks.
 class IngestEndpoint::State : public std::enable_shared_from_this<State> {
@@ -207,7 +206,7 @@ void IngestEndpoint::State::OnBody(const Origin& origin, Bytes body) {
                                                    options_.message_bytes_max));
   }
   if (options_.multitenancy) {
-    status = CheckTenantId(message.tenant);
+    status = ToStatus(CheckTenant(message.tenant));
     if (!status.ok()) return Refuse(origin, message.id, status);
   } else {
     message.tenant = kAnonymousTenant;

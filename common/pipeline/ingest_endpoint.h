@@ -55,8 +55,4 @@ class IngestEndpoint {
   Loop& loop_;
 };
 
-// OK when `tenant` may name one: letters, digits and !-_.*'() , at most 150 bytes, neither "." nor
-// "..".
-Status CheckTenantId(std::string_view tenant);
-
 }  // namespace brazier::pipeline

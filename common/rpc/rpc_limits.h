@@ -22,8 +22,6 @@ inline constexpr uint32_t kKeptBufferBytes = 256u << 10;
 inline constexpr int64_t kFrameBytesPerSecondMin = 1 << 20;
 
 inline constexpr size_t kErrorMessageBytesMax = 4096;
-inline constexpr size_t kTenantBytesMax = 150;
-inline constexpr size_t kTenantsPerQueryMax = 64;
 inline constexpr int64_t kDefaultDeadlineMs = 30'000;
 inline constexpr int64_t kDeadlineMsMax = 120'000;
 

@@ -1,4 +1,5 @@
-// Who is asking: turns the tenant field of a request header into tenants, or refuses it. Pure functions.
+// Who is asking: turns the tenant field of a request header into tenants, or refuses it. The rules are those of
+// common/model/tenant.h. Pure functions.
 #pragma once
 
 #include <string>
@@ -8,9 +9,6 @@
 #include "common/base/result.h"
 
 namespace brazier::rpc {
-
-// OK for 1 to kTenantBytesMax bytes of letters, digits and !-_.*'() that are neither "." nor "..".
-Status ValidateTenant(std::string_view tenant);
 
 // For writes: exactly one tenant. Without multi-tenancy it is kAnonymousTenant, whatever the field says.
 // kUnauthenticated for a missing or malformed one.

@@ -1,32 +1,34 @@
 #include "server/http/tenant.h"
 
-#include <algorithm>
-
 #include "common/model/labels.h"
+#include "common/model/tenant.h"
 
 namespace brazier::http {
 namespace {
 
 Status Unauthenticated(std::string message) { return {Code::kUnauthenticated, std::move(message)}; }
 
-bool IsTenantCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!-_.*'()").find(c) != std::string_view::npos;
-}
-
-Status CheckTenant(std::string_view id) {
-  if (id.empty()) return Unauthenticated("no org id");
-  for (const char c : id) {
-    if (IsTenantCharacter(c)) continue;
-    return Unauthenticated("tenant ID '" + std::string(id) + "' contains unsupported character '" +
-                           std::string(1, c) + "'");
+// The texts are those that clients of the compatible API know.
+Status ToStatus(const TenantCheck& check) {
+  switch (check.fault) {
+    case TenantFault::kNone:
+      return Status::Ok();
+    case TenantFault::kEmpty:
+      return Unauthenticated("no org id");
+    case TenantFault::kForbiddenByte:
+      return Unauthenticated("tenant ID '" + std::string(check.id) +
+                             "' contains unsupported character '" +
+                             std::string(1, check.id[check.position]) + "'");
+    case TenantFault::kTooLong:
+      return Unauthenticated("tenant ID is too long: max " + std::to_string(kTenantBytesMax) +
+                             " characters");
+    case TenantFault::kReserved:
+      return Unauthenticated("tenant ID is '.' or '..'");
+    case TenantFault::kTooMany:
+      return Unauthenticated("more than " + std::to_string(kTenantsPerQueryMax) +
+                             " org IDs present");
   }
-  if (id.size() > kTenantBytesMax) {
-    return Unauthenticated("tenant ID is too long: max " + std::to_string(kTenantBytesMax) +
-                           " characters");
-  }
-  if (id == "." || id == "..") return Unauthenticated("tenant ID is '.' or '..'");
-  return Status::Ok();
+  return Internal("unknown tenant fault");
 }
 
 }  // namespace
@@ -42,20 +44,7 @@ Result<std::vector<std::string>> ReadTenants(const Headers& headers, bool multit
   }
   if (given == nullptr || given->empty()) return Unauthenticated("no org id");
   std::vector<std::string> tenants;
-  std::string_view rest = *given;
-  for (;;) {
-    const size_t bar = rest.find('|');
-    const std::string_view id = rest.substr(0, bar);
-    RETURN_IF_ERROR(CheckTenant(id));
-    if (tenants.size() == kTenantsPerReadMax) {
-      return Unauthenticated("more than " + std::to_string(kTenantsPerReadMax) + " org IDs present");
-    }
-    tenants.emplace_back(id);
-    if (bar == std::string_view::npos) break;
-    rest.remove_prefix(bar + 1);
-  }
-  std::sort(tenants.begin(), tenants.end());
-  tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
+  RETURN_IF_ERROR(ToStatus(ParseTenants(*given, &tenants)));
   return tenants;
 }
 

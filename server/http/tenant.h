@@ -1,5 +1,5 @@
 // Who is asking: the tenants of a request, from X-Scope-OrgID. The only place where a tenant id enters the system over
-// HTTP. Pure functions.
+// HTTP; the rules are those of common/model/tenant.h. Pure functions.
 #pragma once
 
 #include <string>
@@ -11,8 +11,6 @@
 namespace brazier::http {
 
 inline constexpr std::string_view kTenantHeader = "X-Scope-OrgID";
-inline constexpr size_t kTenantBytesMax = 150;
-inline constexpr size_t kTenantsPerReadMax = 64;
 
 // Without multitenancy everybody is "anonymous" and the header is ignored. All errors are kUnauthenticated.
 // Reads may name several tenants, "a|b"; the result is sorted, each once.

@@ -1,4 +1,5 @@
-// The limits of the metadata index, in one place. What is over a limit is refused with an error that names it.
+// The limits of the metadata index, in one place; those of tenants are in common/model/tenant.h. What is over a limit is
+// refused with an error that names it.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,6 @@
 namespace brazier::index {
 
 // Of one block's metadata; checked before it is proposed and again when it is applied.
-inline constexpr size_t kTenantBytesMax = 256;
 inline constexpr size_t kServiceBytesMax = 4096;
 inline constexpr size_t kProfileTypeBytesMax = 1024;
 inline constexpr size_t kDatasetsPerBlockMax = 200'000;
@@ -27,7 +27,6 @@ inline constexpr uint64_t kDedupBytesMax = uint64_t{1} << 30;
 inline constexpr int64_t kDedupWindowNsMax = int64_t{7} * 24 * 3600 * 1'000'000'000;
 
 // Of one look-up. A dataset of an answer takes about 600 bytes of memory.
-inline constexpr size_t kTenantsPerQueryMax = 1000;
 inline constexpr size_t kDatasetsPerQueryMax = 500'000;
 // Entries visited, matching or not. Time is bounded by the layout (index_keys.h); this bounds profile type filters.
 inline constexpr size_t kEntriesPerQueryMax = 8 * kDatasetsPerQueryMax;

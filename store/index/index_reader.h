@@ -8,6 +8,7 @@
 
 #include "common/base/result.h"
 #include "common/model/block_meta.h"
+#include "common/model/tenant.h"
 #include "store/index/index_limits.h"
 #include "store/kv/key_value_store.h"
 

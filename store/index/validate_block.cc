@@ -4,6 +4,7 @@
 #include <string>
 #include <tuple>
 
+#include "common/model/tenant.h"
 #include "store/index/index_limits.h"
 
 namespace brazier::index {

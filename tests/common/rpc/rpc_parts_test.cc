@@ -4,6 +4,7 @@
 #include <future>
 #include <thread>
 
+#include "common/model/tenant.h"
 #include "common/rpc/call_queue.h"
 #include "common/rpc/convert_metastore.h"
 #include "common/rpc/convert_status.h"

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "common/model/tenant.h"
 #include "store/index/index_limits.h"
 #include "tests/store/index/index_harness.h"
 
@@ -52,8 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ReversedTime", "times", [](BlockMeta& b) { b.max_time_ns = b.min_time_ns - 1; }},
         Case{"NoDatasets", "no datasets", [](BlockMeta& b) { b.datasets.clear(); }},
         Case{"NoTenant", "tenant is empty", [](BlockMeta& b) { b.datasets[0].tenant.clear(); }},
-        Case{"LongTenant", "tenant's length 257",
-             [](BlockMeta& b) { b.datasets[2].tenant = std::string(257, 'z'); }},
+        Case{"LongTenant", "tenant's length 151",
+             [](BlockMeta& b) { b.datasets[2].tenant = std::string(kTenantBytesMax + 1, 'z'); }},
         Case{"LongService", "service's length",
              [](BlockMeta& b) { b.datasets[2].service = std::string(4097, 'z'); }},
         Case{"DatasetTimes", "dataset 1", [](BlockMeta& b) { b.datasets[1].min_time_ns = 301; }},

@@ -48,6 +48,7 @@ Result<std::unique_ptr<MetastoreRole>> MetastoreRole::Open(const Options& option
   parts->machine = std::make_unique<IndexStateMachine>(*parts->index, clock, registry);
   consensus::RaftConsensus::Options raft;
   raft.node.seed = random.Next();
+  raft.registry = &registry;
   ASSIGN_OR_RETURN(parts->consensus, consensus::RaftConsensus::Open(raft, *parts->store,
                                                                     *parts->machine, clock));
   const metastore::Metastore::Options metastore_options{

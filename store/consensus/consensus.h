@@ -35,6 +35,7 @@ struct ConsensusStatus {
   uint64_t applied_index = 0;
   uint64_t last_index = 0;
   uint64_t first_index = 0;  // of the log kept
+  uint64_t log_bytes = 0;    // likewise
 };
 
 class Consensus {

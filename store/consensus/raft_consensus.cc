@@ -24,8 +24,11 @@ Status Stopping() { return Unavailable("consensus is stopping").WithReason("stop
 
 }  // namespace
 
-RaftConsensus::RaftConsensus(const Options& options, const Clock& clock)
-    : options_(options), clock_(clock) {}
+RaftConsensus::RaftConsensus(const Options& options, kv::KeyValueStore& store, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      metrics_(options.registry ? *options.registry : no_registry_),
+      store_(store, clock, metrics_.log_fsync_seconds) {}
 
 Result<std::unique_ptr<Consensus>> RaftConsensus::Open(const Options& options,
                                                        kv::KeyValueStore& store,
@@ -46,11 +49,12 @@ Result<std::unique_ptr<RaftConsensus>> RaftConsensus::OpenRaft(const Options& op
   if (options.node.voters.size() > 1 && options.transport == nullptr) {
     return InvalidArgument("a consensus group of several members needs a transport");
   }
-  std::unique_ptr<RaftConsensus> raft(new RaftConsensus(options, clock));
+  std::unique_ptr<RaftConsensus> raft(new RaftConsensus(options, store, clock));
   Transport& transport = options.transport ? *options.transport : raft->no_transport_;
-  ASSIGN_OR_RETURN(raft->node_, RaftNode::Open(options.node, store, machine, transport));
+  ASSIGN_OR_RETURN(raft->node_, RaftNode::Open(options.node, raft->store_, machine, transport));
   raft->core_status_ = raft->node_->GetStatus();
   raft->status_ = raft->core_status_;
+  raft->metrics_.Set(raft->core_status_);
   raft->thread_ = std::thread([consensus = raft.get()] { consensus->Loop(); });
   pthread_setname_np(raft->thread_.native_handle(), "consensus");
   return raft;
@@ -62,6 +66,8 @@ void RaftConsensus::Propose(std::string command, int64_t deadline_ns,
                             std::function<void(Result<std::string>)> done) {
   Status refusal;
   const size_t cost = CostOf(command);
+  const int64_t now_ns = clock_.MonotonicNs();
+  metrics_.proposals_total.Add();
   {
     std::lock_guard lock(mu_);
     if (command.empty() || command.size() > kCommandBytesMax) {
@@ -78,14 +84,16 @@ void RaftConsensus::Propose(std::string command, int64_t deadline_ns,
                     .WithReason("consensus_queue_full");
     } else {
       figures_.queue_bytes += cost;
+      metrics_.queue_bytes.Set(static_cast<int64_t>(figures_.queue_bytes));
       ++figures_.proposals_accepted;
       const bool was_empty = inbox_.empty();
-      inbox_.push_back({std::move(command), deadline_ns, std::move(done)});
+      inbox_.push_back({std::move(command), deadline_ns, std::move(done), now_ns});
       if (was_empty) work_.notify_one();
       return;
     }
     ++figures_.proposals_refused;
   }
+  metrics_.CountFailure(refusal);
   done(std::move(refusal));
 }
 
@@ -286,6 +294,7 @@ void RaftConsensus::RunRounds() {
       failure_ = round.status().Annotate(node_->broken().ok() ? "consensus cannot write its log"
                                                               : "consensus is broken");
       can_commit_.store(false);
+      metrics_.write_failures_total.Add();
       {
         std::lock_guard lock(mu_);
         ++figures_.write_failures;
@@ -381,6 +390,13 @@ void RaftConsensus::Finish(Proposal& proposal, Result<std::string> result) {
   {
     std::lock_guard lock(mu_);
     figures_.queue_bytes -= CostOf(proposal.command);
+    metrics_.queue_bytes.Set(static_cast<int64_t>(figures_.queue_bytes));
+  }
+  if (result.ok()) {
+    const int64_t took_ns = clock_.MonotonicNs() - proposal.accepted_ns;
+    metrics_.propose_to_apply_seconds.Observe(static_cast<double>(took_ns) * 1e-9);
+  } else {
+    metrics_.CountFailure(result.status());
   }
   proposal.done(std::move(result));
 }
@@ -395,6 +411,7 @@ void RaftConsensus::FinishReadGroup(std::shared_ptr<ReadGroup>& group, const Sta
 
 void RaftConsensus::Publish() {
   core_status_ = node_->GetStatus();
+  metrics_.Set(core_status_);
   std::lock_guard lock(mu_);
   status_ = core_status_;
   published_failure_ = failure_;

@@ -8,7 +8,7 @@
 // proposals are refused, and the write is repeated every write_retry_ms until it succeeds. Commands that failed this
 // way, or by deadline, may still be applied later: once or not at all.
 //
-// Owned by app/wiring; borrows store, machine, clock and transport, which outlive it. Thread-safe.
+// Owned by app/wiring; borrows store, machine, clock, transport and registry, which outlive it. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -20,6 +20,7 @@
 
 #include "common/base/clock.h"
 #include "store/consensus/consensus.h"
+#include "store/consensus/consensus_metrics.h"
 #include "store/consensus/raft_node.h"
 
 namespace brazier::consensus {
@@ -47,6 +48,7 @@ class RaftConsensus final : public Consensus {
     int64_t write_retry_ms = 100;
     int64_t write_stall_ms = 2000;         // CanCommit is false while a round takes longer than this
     Transport* transport = nullptr;        // null: a group of one
+    MetricsRegistry* registry = nullptr;   // null: metrics that nobody reads
   };
 
   // Reads the log and starts the thread, which replays what is not applied yet.
@@ -79,6 +81,7 @@ class RaftConsensus final : public Consensus {
     std::string command;
     int64_t deadline_ns = 0;
     std::function<void(Result<std::string>)> done;
+    int64_t accepted_ns = 0;
     uint64_t index = 0;  // when proposed
     uint64_t term = 0;
   };
@@ -91,7 +94,7 @@ class RaftConsensus final : public Consensus {
     uint64_t asked_tick = 0;
   };
 
-  RaftConsensus(const Options& options, const Clock& clock);
+  RaftConsensus(const Options& options, kv::KeyValueStore& store, const Clock& clock);
 
   // On the consensus thread, without the lock.
   void Loop();
@@ -114,6 +117,9 @@ class RaftConsensus final : public Consensus {
   const Options options_;
   const Clock& clock_;
   NullTransport no_transport_;
+  MetricsRegistry no_registry_;
+  ConsensusMetrics metrics_;
+  MeasuredStore store_;
   std::atomic<bool> can_commit_ = false;
   std::atomic<int64_t> round_started_ns_ = 0;  // 0: no round runs
 

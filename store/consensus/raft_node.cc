@@ -313,6 +313,7 @@ RaftNode::CoreStatus RaftNode::GetStatus() const {
   status.applied_index = core.applied;
   status.last_index = core.last_index;
   status.first_index = log_->first_index();
+  status.log_bytes = log_->bytes();
   status.committed_in_term = core.committed_in_term != 0;
   status.is_singleton = core.is_singleton != 0;
   return status;

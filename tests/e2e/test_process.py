@@ -141,6 +141,27 @@ class LifeTest(unittest.TestCase):
         finally:
             cluster.discard()
 
+    def test_metrics_tell_the_state_of_consensus(self):
+        with Monolith(multitenancy=False) as cluster:
+            def figures():
+                page = request(cluster.process.url, "GET", "/metrics").body.decode()
+                return {name: float(value) for name, _, value in
+                        (line.rpartition(" ") for line in page.splitlines() if line.startswith("brazier_consensus_"))}
+            before = figures()
+            self.assertEqual(before["brazier_consensus_leader"], 1, "one node leads its group of one")
+            self.assertGreaterEqual(before["brazier_consensus_term"], 1)
+            Client(cluster).push(cpu_profile({"main": 1}))
+            after = figures()
+            for counted in ("proposals_total", "propose_to_apply_seconds_count", "log_fsync_seconds_count", "applied_index",
+                            "committed_index", "log_entries", "log_bytes"):
+                name = "brazier_consensus_" + counted
+                self.assertGreater(after[name], before[name], name)
+            self.assertGreater(after["brazier_consensus_log_fsync_seconds_sum"], 0)
+            self.assertEqual(after["brazier_consensus_applied_index"], after["brazier_consensus_committed_index"])
+            self.assertEqual(after["brazier_consensus_snapshot_index"], before["brazier_consensus_snapshot_index"])
+            self.assertEqual(after["brazier_consensus_write_failures_total"], 0)
+            self.assertEqual(after["brazier_consensus_queue_bytes"], 0)
+
     def test_idle_memory(self):
         with Monolith(multitenancy=False) as cluster:
             time.sleep(1)

@@ -36,6 +36,7 @@ class RaftConsensusTest : public testing::Test {
     consensus_ = std::move(opened).value();
   }
 
+  MetricsRegistry registry_;
   FaultyStore store_;
   std::unique_ptr<RecordingMachine> machine_;
   std::unique_ptr<RaftConsensus> consensus_;
@@ -250,6 +251,66 @@ TEST_F(RaftConsensusTest, ADoneMayPropose) {
                         [&](Result<std::string> next) { second.set_value(std::move(next)); });
   });
   EXPECT_EQ(*second.get_future().get(), "1");
+}
+
+// The value of an unlabelled metric on the page that Prometheus reads; -1 when it is not there.
+double ValueOf(const MetricsRegistry& registry, const std::string& name) {
+  const std::string page = registry.Render();
+  const size_t at = page.find("\nbrazier_consensus_" + name + " ");
+  if (at == std::string::npos) return -1;
+  return std::stod(page.substr(page.find(' ', at + 1)));
+}
+
+TEST_F(RaftConsensusTest, MetricsFollowTheLog) {
+  RaftConsensus::Options options;
+  options.registry = &registry_;
+  options.node.truncate_entries = 20;
+  options.node.keep_entries = 5;
+  Open(options);
+  constexpr int kCommands = 40;
+  for (int i = 0; i < kCommands; ++i) {
+    ASSERT_TRUE(ProposeOne(*consensus_, "command", In(kLongMs)).get().ok());
+  }
+  ASSERT_EQ(ProposeOne(*consensus_, "", In(kLongMs)).get().status().code(), Code::kInvalidArgument);
+  consensus_->Stop();  // what follows no longer changes
+  const ConsensusStatus status = consensus_->GetStatus();
+  EXPECT_EQ(ValueOf(registry_, "leader"), 1);
+  EXPECT_EQ(ValueOf(registry_, "term"), static_cast<double>(status.term));
+  EXPECT_EQ(ValueOf(registry_, "committed_index"), static_cast<double>(status.commit_index));
+  EXPECT_EQ(ValueOf(registry_, "applied_index"), static_cast<double>(status.applied_index));
+  EXPECT_GE(status.applied_index, uint64_t{kCommands});
+  EXPECT_EQ(ValueOf(registry_, "snapshot_index"), static_cast<double>(status.first_index - 1));
+  EXPECT_GT(status.first_index, 20u) << "the log was not truncated";
+  const double entries = ValueOf(registry_, "log_entries");
+  EXPECT_EQ(entries, static_cast<double>(status.last_index - status.first_index + 1));
+  EXPECT_GE(ValueOf(registry_, "log_bytes"), entries * 7) << "each entry holds \"command\"";
+  EXPECT_EQ(ValueOf(registry_, "queue_bytes"), 0);
+  EXPECT_EQ(ValueOf(registry_, "proposals_total"), kCommands + 1);
+  EXPECT_EQ(ValueOf(registry_, "proposal_failures_total{reason=\"invalid_argument\"}"), 1);
+  EXPECT_EQ(ValueOf(registry_, "propose_to_apply_seconds_count"), kCommands);
+  EXPECT_GE(ValueOf(registry_, "log_fsync_seconds_count"), kCommands);
+  EXPECT_EQ(ValueOf(registry_, "write_failures_total"), 0);
+}
+
+TEST_F(RaftConsensusTest, MetricsTellAFullAndASlowDisk) {
+  RaftConsensus::Options options;
+  options.registry = &registry_;
+  options.write_retry_ms = 2;
+  Open(options);
+  ASSERT_TRUE(ProposeOne(*consensus_, "before", In(kLongMs)).get().ok());
+  const double fast = ValueOf(registry_, "log_fsync_seconds_sum");
+  store_.SetHold(true);
+  auto held = ProposeOne(*consensus_, "held", In(kLongMs));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_GT(ValueOf(registry_, "queue_bytes"), 0);
+  store_.SetFailing(true);
+  store_.SetHold(false);
+  ASSERT_EQ(held.get().status().code(), Code::kUnavailable);
+  EXPECT_GE(ValueOf(registry_, "log_fsync_seconds_sum"), fast + 0.015);
+  EXPECT_GE(ValueOf(registry_, "write_failures_total"), 1);
+  EXPECT_EQ(ValueOf(registry_, "proposal_failures_total{reason=\"disk_full\"}"), 1);
+  EXPECT_EQ(ValueOf(registry_, "propose_to_apply_seconds_count"), 1) << "successes only";
+  store_.SetFailing(false);
 }
 
 TEST_F(RaftConsensusTest, RefusesOptionsThatCannotWork) {

@@ -10,7 +10,7 @@ namespace brazier::contract {
 class QueryBackend {
  public:
   virtual ~QueryBackend() = default;
-  // Blocks until the answer, the deadline, or a failure. A block that is gone or corrupt makes the answer fail with
+  // Blocks until the answer, the deadline, a cancellation (kCancelled), or a failure. A block that is gone or corrupt makes the answer fail with
   // kUnavailable or kCorruption naming it: partial answers are never silent. Thread-safe.
   virtual Result<QueryResult> Execute(const RequestContext& context, const QueryPlan& plan) = 0;
   virtual Status Ready() = 0;

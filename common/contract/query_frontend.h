@@ -30,7 +30,8 @@ class QueryFrontend {
  public:
   virtual ~QueryFrontend() = default;
   // Validates (limits, selector, range), plans, executes. kInvalidArgument texts are those of the compatible API.
-  // A range that lies outside the look-back limit, or an unknown tenant, answers OK with empty reports. Thread-safe.
+  // A range that lies outside the look-back limit, or an unknown tenant, answers OK with empty reports. kCancelled soon
+  // after the context was cancelled. Thread-safe.
   virtual Result<QueryResponse> Query(const RequestContext& context, const QueryRequest& request) = 0;
   virtual Result<TenantStats> GetTenantStats(const RequestContext& context,
                                              const std::string& tenant) = 0;

@@ -49,8 +49,9 @@ class PipelineClient::State : public std::enable_shared_from_this<State> {
   };
 
   // Any thread.
-  void Start(const contract::RequestContext& context, Envelope header, std::string payload,
-             Done done);
+  uint64_t Start(const contract::RequestContext& context, Envelope header, std::string payload,
+                 Done done);
+  void Cancel(uint64_t id);
   Status Ready() const {
     if (connected_.load(std::memory_order_relaxed)) return Status::Ok();
     return Unavailable("no connection to " + options_.address);
@@ -74,6 +75,9 @@ class PipelineClient::State : public std::enable_shared_from_this<State> {
   void OnConnected();
   void OnDisconnected();
   void OnDeadline(uint64_t id);
+  void OnCancel(uint64_t id);
+  // Ends a call that nobody waits for any more, and tells the server.
+  void GiveUp(uint64_t id, Status status);
   void OnConnectTimeout();
   void ArmConnectTimer();
   // Removes the call and tells whoever waits for it.
@@ -90,12 +94,12 @@ class PipelineClient::State : public std::enable_shared_from_this<State> {
   Counter& disconnects_metric_;
   std::atomic<size_t> held_bytes_{0};
   std::atomic<bool> connected_{false};
+  std::atomic<uint64_t> next_id_{1};
 
   bool closed_ = false;
   Socket dealer_;
   Socket monitor_;
   uint64_t closer_ = 0;
-  uint64_t next_id_ = 1;
   std::unordered_map<uint64_t, CallState> calls_;
   std::deque<uint64_t> waiting_;  // not sent, oldest first; ids that ended are skipped
   size_t sent_count_ = 0;
@@ -107,9 +111,10 @@ class PipelineClient::State : public std::enable_shared_from_this<State> {
   bool hello_due_ = false;
 };
 
-void PipelineClient::State::Start(const contract::RequestContext& context, Envelope header,
-                                  std::string payload, Done done) {
+uint64_t PipelineClient::State::Start(const contract::RequestContext& context, Envelope header,
+                                      std::string payload, Done done) {
   requests_metric_.Add();
+  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
   const PipelineLimits& limits = options_.limits;
   const size_t bytes = payload.size() + 256;  // the header is small
   Status refused;
@@ -131,6 +136,7 @@ void PipelineClient::State::Start(const contract::RequestContext& context, Envel
                    .payload = Frame(std::move(payload)),
                    .bytes = bytes,
                    .deadline_ns = context.deadline_ns};
+    call.header.id = id;
     call.header.request_id = context.request_id;
     // Shared with the task, so that a refused post can still be answered.
     auto shared_done = std::make_shared<Done>(std::move(done));
@@ -139,12 +145,18 @@ void PipelineClient::State::Start(const contract::RequestContext& context, Envel
     refused = inbox_->PostCompletion([self = shared_from_this(), call = std::move(call)]() mutable {
       self->Enqueue(std::move(call));
     });
-    if (refused.ok()) return;
+    if (refused.ok()) return id;
     Release(bytes);
     done = std::move(*shared_done);
   }
   CountFailure(refused);
   done(std::move(refused));
+  return id;
+}
+
+void PipelineClient::State::Cancel(uint64_t id) {
+  // Behind the call's own task, so that the call is known by then.
+  (void)inbox_->PostCompletion([self = shared_from_this(), id] { self->OnCancel(id); });
 }
 
 void PipelineClient::State::Release(size_t bytes) {
@@ -190,8 +202,7 @@ void PipelineClient::State::Close(const Status& reason) {
 }
 
 void PipelineClient::State::Enqueue(CallState call) {
-  const uint64_t id = next_id_++;
-  call.header.id = id;
+  const uint64_t id = call.header.id;
   const int64_t deadline_ns = call.deadline_ns;
   calls_.emplace(id, std::move(call));
   if (closed_) return End(id, Unavailable("the connection to " + options_.address + " was closed"));
@@ -368,12 +379,20 @@ void PipelineClient::State::OnDeadline(uint64_t id) {
   const auto it = calls_.find(id);
   if (it == calls_.end()) return;
   it->second.timer = 0;
-  const bool sent = it->second.sent;
+  GiveUp(id, DeadlineExceeded(it->second.sent
+                                  ? options_.address + " did not answer before the deadline"
+                                  : "the deadline passed while waiting for a turn to " +
+                                        options_.address));
+}
+
+void PipelineClient::State::OnCancel(uint64_t id) {
+  if (calls_.contains(id)) GiveUp(id, Status(Code::kCancelled, "the request was cancelled"));
+}
+
+void PipelineClient::State::GiveUp(uint64_t id, Status status) {
   // Lost when there is no connection, and then it is not needed.
-  if (sent) (void)SendControl(Kind::kCancel, id);
-  End(id, DeadlineExceeded(sent ? options_.address + " did not answer before the deadline"
-                                : "the deadline passed while waiting for a turn to " +
-                                      options_.address));
+  if (calls_[id].sent) (void)SendControl(Kind::kCancel, id);
+  End(id, std::move(status));
   if (!closed_) Flush();
 }
 
@@ -392,10 +411,12 @@ PipelineClient::~PipelineClient() {
   });
 }
 
-void PipelineClient::Call(const contract::RequestContext& context, Envelope header,
-                          std::string payload, Done done) {
-  state_->Start(context, std::move(header), std::move(payload), std::move(done));
+uint64_t PipelineClient::Call(const contract::RequestContext& context, Envelope header,
+                              std::string payload, Done done) {
+  return state_->Start(context, std::move(header), std::move(payload), std::move(done));
 }
+
+void PipelineClient::Cancel(uint64_t id) { state_->Cancel(id); }
 
 Status PipelineClient::Ready() const { return state_->Ready(); }
 const std::string& PipelineClient::address() const { return state_->address(); }

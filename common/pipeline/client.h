@@ -7,6 +7,7 @@
 //   - kInvalidArgument: larger than one message may be (checked before anything is sent);
 //   - kResourceExhausted: this client holds its limit already, or the server is busy;
 //   - kDeadlineExceeded: the deadline passed (the server is told that nobody waits any more);
+//   - kCancelled: Cancel() (the server is told as well);
 //   - kUnavailable: the connection broke while the request was under way, or no connection came up
 //   within
 //     connect_timeout_ms. The request may or may not have been done.
@@ -42,9 +43,12 @@ class PipelineClient {
   PipelineClient(const PipelineClient&) = delete;
   PipelineClient& operator=(const PipelineClient&) = delete;
 
-  // `header` gives kind and shard; id and deadline are filled in.
-  void Call(const contract::RequestContext& context, Envelope header, std::string payload,
-            Done done);
+  // `header` gives kind and shard; id and deadline are filled in. Returns the id, for Cancel(). The context's
+  // cancellation is not watched here: whoever waits does that.
+  uint64_t Call(const contract::RequestContext& context, Envelope header, std::string payload,
+                Done done);
+  // Ends the call with kCancelled, unless it has ended, and tells the server that nobody waits any more.
+  void Cancel(uint64_t id);
   // OK while there is a connection.
   Status Ready() const;
   const std::string& address() const;

@@ -1,8 +1,8 @@
 // QueryBackendClient: contract::QueryBackend of another process, over the execute pipeline.
 //
 // Execute() blocks the caller until the answer, a failure or the deadline (which the client's loop
-// enforces, so that it cannot hang). When the deadline passes, the backend is told to forget the
-// query. Not from the loop thread. Failures: see PipelineClient. Thread-safe.
+// enforces, so that it cannot hang) or, within 20 ms, the context's cancellation. The backend is told to
+// forget a query whose deadline has passed or that was cancelled. Not from the loop thread. Failures: see PipelineClient. Thread-safe.
 #pragma once
 
 #include <memory>

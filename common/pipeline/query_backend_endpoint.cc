@@ -32,7 +32,7 @@ void QueryBackendEndpoint::Enqueue(const std::shared_ptr<Core>& core, ServerRequ
 }
 
 void QueryBackendEndpoint::Run(Core& core, ServerRequest& request) {
-  if (request.cancelled->load()) {
+  if (request.context.IsCancelled()) {
     core.skipped_total.Add();
     return request.responder.Answer(
         Status(Code::kCancelled, "the query was cancelled before it started"));

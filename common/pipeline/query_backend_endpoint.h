@@ -2,7 +2,7 @@
 //
 // Execute() blocks, so queries run on a small pool; its queue is bounded in bytes of plans, and a
 // full one answers kResourceExhausted. A query that was cancelled or whose deadline passed before a
-// thread took it is dropped unstarted.
+// thread took it is dropped unstarted; one that runs sees the cancellation in its context.
 #pragma once
 
 #include <memory>

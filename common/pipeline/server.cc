@@ -64,7 +64,7 @@ class PipelineServer::State : public std::enable_shared_from_this<State> {
  private:
   struct Held {
     size_t bytes = 0;
-    std::shared_ptr<std::atomic<bool>> cancelled;
+    std::shared_ptr<contract::Cancellation> cancellation;
   };
   struct Peer {
     size_t bytes = 0;
@@ -75,7 +75,7 @@ class PipelineServer::State : public std::enable_shared_from_this<State> {
   void OnMessage(Frames& frames);
   void OnRequest(const std::string& peer, Envelope header, Frame payload);
   Status Admit(const std::string& peer, const Envelope& header, size_t bytes,
-               std::shared_ptr<std::atomic<bool>> cancelled);
+               std::shared_ptr<contract::Cancellation> cancellation);
   void Release(const std::string& peer, uint64_t id);
   void Finish(const std::string& peer, uint64_t id, Result<std::string> outcome);
   void Reply(const std::string& peer, const Envelope& header, Frames payload);
@@ -116,7 +116,7 @@ void PipelineServer::State::Close() {
   loop_.Unwatch(router_);
   router_.Close();
   for (auto& [id, peer] : peers_) {
-    for (auto& [request, held] : peer.requests) held.cancelled->store(true);
+    for (auto& [request, held] : peer.requests) held.cancellation->Cancel();
   }
   peers_.clear();
   bytes_ = 0;
@@ -154,7 +154,7 @@ void PipelineServer::State::OnMessage(Frames& frames) {
       const auto it = peers_.find(peer);
       if (it == peers_.end()) return;
       const auto request = it->second.requests.find(header->id);
-      if (request != it->second.requests.end()) request->second.cancelled->store(true);
+      if (request != it->second.requests.end()) request->second.cancellation->Cancel();
       return;
     }
     case Kind::kAppend:
@@ -172,7 +172,7 @@ void PipelineServer::State::OnMessage(Frames& frames) {
 }
 
 Status PipelineServer::State::Admit(const std::string& peer, const Envelope& header, size_t bytes,
-                                    std::shared_ptr<std::atomic<bool>> cancelled) {
+                                    std::shared_ptr<contract::Cancellation> cancellation) {
   const PipelineLimits& limits = options_.limits;
   if (bytes_ > 0 && bytes_ + bytes > limits.server_bytes_max) {
     return ResourceExhausted("the server holds requests of " + std::to_string(bytes_) +
@@ -187,7 +187,7 @@ Status PipelineServer::State::Admit(const std::string& peer, const Envelope& hea
                              " bytes under way, its credit is " +
                              std::to_string(limits.credit_bytes) + " bytes");
   }
-  if (!entry.requests.emplace(header.id, Held{bytes, std::move(cancelled)}).second) {
+  if (!entry.requests.emplace(header.id, Held{bytes, std::move(cancellation)}).second) {
     return InvalidArgument("request id " + std::to_string(header.id) + " is under way already");
   }
   entry.bytes += bytes;
@@ -211,8 +211,8 @@ void PipelineServer::State::OnRequest(const std::string& peer, Envelope header, 
                                                              KindName(header.kind) + "\"")},
                  {});
   }
-  auto cancelled = std::make_shared<std::atomic<bool>>(false);
-  if (Status admitted = Admit(peer, header, payload.size() + 256, cancelled); !admitted.ok()) {
+  auto cancellation = std::make_shared<contract::Cancellation>();
+  if (Status admitted = Admit(peer, header, payload.size() + 256, cancellation); !admitted.ok()) {
     const bool busy = admitted.code() == Code::kResourceExhausted;
     if (busy) busy_metric_.Add();
     return Reply(peer, {.kind = busy ? Kind::kBusy : Kind::kError, .id = id, .status = admitted},
@@ -221,14 +221,14 @@ void PipelineServer::State::OnRequest(const std::string& peer, Envelope header, 
   const auto left_ms = static_cast<int64_t>(std::min<uint64_t>(
       header.deadline_ms, static_cast<uint64_t>(options_.limits.deadline_ms_max)));
   contract::RequestContext context{header.request_id,
-                                   SystemClock().MonotonicNs() + left_ms * kNsPerMs};
+                                   SystemClock().MonotonicNs() + left_ms * kNsPerMs,
+                                   std::move(cancellation)};
   Responder responder([self = shared_from_this(), peer, id](Result<std::string> outcome) {
     (void)self->inbox_->PostCompletion([self, peer, id, outcome = std::move(outcome)]() mutable {
       self->Finish(peer, id, std::move(outcome));
     });
   });
-  handler->second({std::move(header), std::move(context), std::move(payload), std::move(responder),
-                   std::move(cancelled)});
+  handler->second({std::move(header), std::move(context), std::move(payload), std::move(responder)});
 }
 
 void PipelineServer::State::Release(const std::string& peer, uint64_t id) {

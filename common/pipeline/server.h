@@ -15,7 +15,6 @@
 // Thread-safe after Start().
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -52,11 +51,9 @@ class Responder {
 
 struct ServerRequest {
   Envelope header;
-  contract::RequestContext context;
+  contract::RequestContext context;  // cancelled when the client does not want the answer any more
   Frame payload;
   Responder responder;
-  // Becomes true when the client does not want the answer any more.
-  std::shared_ptr<const std::atomic<bool>> cancelled;
 };
 
 class PipelineServer {

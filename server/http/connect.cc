@@ -39,6 +39,7 @@ contract::RequestContext ContextOf(const HttpRequest& request, std::chrono::mill
   contract::RequestContext context;
   context.request_id = request.request_id;
   context.deadline_ns = request.received_ns + timeout.count() * kNsPerMs;
+  context.cancellation = request.cancellation;
   return context;
 }
 

@@ -55,7 +55,7 @@ std::string EncodeMessage(ConnectCodec codec, const google::protobuf::Message& m
 // 200 with a message that is encoded already.
 HttpResponse ConnectAnswer(const ConnectCall& call, std::string message);
 
-// The deadline of a request that gives none.
+// Of a request that gives no deadline; cancelled when the request is.
 contract::RequestContext ContextOf(const HttpRequest& request, std::chrono::milliseconds timeout);
 
 }  // namespace brazier::http

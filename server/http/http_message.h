@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/contract/cancellation.h"
 #include "server/http/body_lease.h"
 
 namespace brazier::http {
@@ -59,6 +60,8 @@ struct HttpRequest {
   std::string request_id;
   int64_t received_ns = 0;  // Clock::MonotonicNs, when its header was complete
   std::shared_ptr<BodyLease> lease;  // of the body's bytes; whoever inflates it takes more; may be null
+  // Of a blocking route: becomes true when the client has gone. Null otherwise.
+  std::shared_ptr<contract::Cancellation> cancellation;
 };
 
 struct HttpResponse {

@@ -3,6 +3,7 @@
 #include "server/http/http_server.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <atomic>
@@ -95,7 +96,9 @@ struct Shared {
         refused(m.GetCounter("brazier_http_refused_connections_total",
                              "Connections closed because too many were open.")),
         aborted(m.GetCounter("brazier_http_aborted_requests_total",
-                             "Requests that broke off or were too slow before they were complete.")) {}
+                             "Requests that broke off or were too slow before they were complete.")),
+        gone(m.GetCounter("brazier_http_gone_clients_total",
+                          "Clients that closed their connection while their request was executed.")) {}
 
   void Observe(size_t route, int status, int64_t nanoseconds) {
     if (status < 0 || status >= kStatusMax) status = 0;
@@ -122,6 +125,7 @@ struct Shared {
   Gauge& connections_gauge;
   Counter& refused;
   Counter& aborted;
+  Counter& gone;
   const std::shared_ptr<std::atomic<size_t>> body_bytes = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<bool> stopping{false};
   WorkerPool* workers = nullptr;
@@ -381,12 +385,36 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     });
     if (match_.route->blocking) {
       auto request = std::make_shared<HttpRequest>(std::move(request_));
-      const bool queued = shared_.workers->Submit(
-          [route = match_.route, request, responder] { Run(*route, std::move(*request), responder); });
-      if (!queued) responder.Send(BusyResponse("too many requests wait to be executed\n"));
-      return;
+      const auto cancellation = std::make_shared<contract::Cancellation>();
+      request->cancellation = cancellation;
+      const bool queued = shared_.workers->Submit([route = match_.route, request, responder] {
+        // Nobody reads the answer; its status is for the metrics.
+        if (request->cancellation->IsCancelled()) return responder.Send(EmptyResponse(499));
+        Run(*route, std::move(*request), responder);
+      });
+      if (!queued) return responder.Send(BusyResponse("too many requests wait to be executed\n"));
+      return WatchForClose(cancellation);
     }
     Run(*match_.route, std::move(request_), std::move(responder));
+  }
+
+  // Nothing is read while a handler runs, so a client that goes away is noticed by looking at the socket without taking
+  // anything out of it. A client that ends its own sending counts as gone. One that has sent its next request already is
+  // no longer watched: what is behind those bytes cannot be seen.
+  void WatchForClose(const std::shared_ptr<contract::Cancellation>& cancellation) {
+    watching_ = true;
+    stream_.socket().async_wait(
+        tcp::socket::wait_read,
+        [self = shared_from_this(), cancellation, id = answering_](error_code ec) {
+          if (ec || self->answering_ != id) return;
+          char byte;
+          const ssize_t bytes =
+              recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+          if (bytes > 0) return;
+          if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return self->WatchForClose(cancellation);
+          cancellation->Cancel();
+          self->shared_.gone.Add();
+        });
   }
 
   static void Run(const Route& route, HttpRequest&& request, Responder responder) {
@@ -420,6 +448,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
   void OnResponse(HttpResponse response) {
     ++answering_;
+    if (std::exchange(watching_, false)) {
+      error_code ignored;
+      stream_.socket().cancel(ignored);
+    }
     if (shared_.stopping) keep_alive_ = false;
     if (request_id_.empty()) request_id_ = MakeRequestId(shared_.random);
     response_ = std::move(response);
@@ -480,6 +512,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
   // The answer being awaited or written.
   uint64_t answering_ = 0;  // grows with each request and each answer: a late answer cannot hit the next request
+  bool watching_ = false;   // for the client's going away
   bool keep_alive_ = false;
   bool linger_ = false;
   bool is_head_ = false;

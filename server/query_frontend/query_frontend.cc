@@ -7,6 +7,11 @@
 #include "server/query_frontend/query_validation.h"
 
 namespace brazier::query_frontend {
+namespace {
+
+Status Cancelled() { return {Code::kCancelled, "nobody waits for the query's answer any more"}; }
+
+}  // namespace
 
 QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& metastore,
                              contract::QueryBackendPeers& peers, const Clock& clock,
@@ -17,6 +22,8 @@ QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& 
       clock_(clock),
       queries_(registry.GetCounter("brazier_query_frontend_queries_total", "Queries received.")),
       failures_(registry.GetCounter("brazier_query_frontend_failures_total", "Queries that failed.")),
+      cancelled_(registry.GetCounter("brazier_query_frontend_cancelled_total",
+                                     "Queries whose clients went away before the answer.")),
       retries_(registry.GetCounter("brazier_query_frontend_retries_total",
                                    "Executions repeated on another backend or with a new plan.")),
       seconds_(registry.GetHistogram("brazier_query_frontend_query_seconds", "Answering one query.",
@@ -38,6 +45,11 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
     }
   }
   seconds_.Observe(static_cast<double>(clock_.MonotonicNs() - begun_ns) / 1e9);
+  if (!result.ok() && result.status().code() == Code::kCancelled) {
+    cancelled_.Add();
+    Log(LogLevel::kDebug, "query cancelled", {{"request_id", context.request_id}});
+    return result.status();
+  }
   if (!result.ok()) {
     failures_.Add();
     Log(LogLevel::kWarn, "query failed",
@@ -60,6 +72,7 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
 Result<QueryResult> QueryFrontend::Attempt(const contract::RequestContext& context,
                                            const QuerySpec& spec,
                                            const contract::FindBlocksRequest& find) {
+  if (context.IsCancelled()) return Cancelled();
   ASSIGN_OR_RETURN(std::vector<BlockMeta> blocks, metastore_.FindBlocks(context, find));
   PlannerLimits limits;
   limits.read_node_bytes_max = options_.read_node_bytes_max;
@@ -76,6 +89,7 @@ Result<QueryResult> QueryFrontend::Execute(const contract::RequestContext& conte
   const uint64_t first = next_peer_.fetch_add(1, std::memory_order_relaxed);
   Status last;
   for (size_t i = 0; i < attempts; ++i) {
+    if (context.IsCancelled()) return Cancelled();
     if (i > 0) retries_.Add();
     const auto& peer = (*live)[(first + i) % live->size()];
     Result<QueryResult> result = peer.backend->Execute(context, plan);

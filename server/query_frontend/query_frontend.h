@@ -36,6 +36,7 @@ class QueryFrontend final : public contract::QueryFrontend {
   const Clock& clock_;
   Counter& queries_;
   Counter& failures_;
+  Counter& cancelled_;
   Counter& retries_;
   Histogram& seconds_;
   std::atomic<uint64_t> next_peer_{0};

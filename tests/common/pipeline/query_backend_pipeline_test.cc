@@ -95,6 +95,84 @@ TEST(ExecutePipeline, ACancelledQueryThatHasNotStartedIsDropped) {
   EXPECT_EQ(executed, 2);  // the blocker and the last one
 }
 
+// The backend runs until it is told that nobody waits.
+TEST(ExecutePipeline, ACancellationReachesTheQueryThatRuns) {
+  testing::Awaited<int64_t> seen_ns;
+  std::atomic<bool> began{false};
+  Fixture f([&](const contract::RequestContext& context, const QueryPlan&) -> Result<QueryResult> {
+    began = true;
+    while (!context.IsCancelled() && context.deadline_ns > SystemClock().MonotonicNs()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (context.IsCancelled()) seen_ns.Set(SystemClock().MonotonicNs());
+    return QueryResult{};
+  });
+  contract::RequestContext context = ContextFor(8000);
+  const auto cancellation = std::make_shared<contract::Cancellation>();
+  context.cancellation = cancellation;
+  std::atomic<int64_t> cancelled_ns{0};
+  std::thread leaver([&] {
+    for (int i = 0; i < 4000 && !began; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    cancelled_ns = SystemClock().MonotonicNs();
+    cancellation->Cancel();
+  });
+  EXPECT_EQ(f.client->Execute(context, {}).status().code(), Code::kCancelled);
+  const int64_t answered_ns = SystemClock().MonotonicNs();
+  leaver.join();
+  ASSERT_TRUE(seen_ns.Wait().has_value()) << "the backend was not told";
+  const double backend_ms = static_cast<double>(*seen_ns.Wait() - cancelled_ns) / 1e6;
+  const double client_ms = static_cast<double>(answered_ns - cancelled_ns) / 1e6;
+  std::printf("cancelled: the caller %.1f ms, the backend %.1f ms later\n", client_ms, backend_ms);
+  // Meant to be 20 ms; sanitizers and a busy machine take their time.
+  EXPECT_LT(client_ms, 2000);
+  EXPECT_LT(backend_ms, 2000);
+}
+
+TEST(ExecutePipeline, ACancelFrameForAnythingElseHasNoEffect) {
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  testing::Awaited<bool> was_cancelled;
+  std::atomic<bool> began{false};
+  Fixture f([&](const contract::RequestContext& context, const QueryPlan&) -> Result<QueryResult> {
+    began = true;
+    released.wait();
+    was_cancelled.Set(context.IsCancelled());
+    return QueryResult{};
+  });
+  std::thread query([&] { EXPECT_TRUE(f.client->Execute(ContextFor(8000), {}).ok()); });
+  for (int i = 0; i < 4000 && !began; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  // Another connection cannot cancel it, whatever ids it names and whatever else it sends; and it is answered afterwards.
+  Result<Socket> stranger = Socket::Open(f.context, Socket::Type::kDealer, {});
+  CHECK(stranger.ok());
+  EXPECT_TRUE(stranger->Connect(f.server.address()).ok());
+  const auto send = [&](Frames frames) {
+    for (int i = 0; i < 4000 && stranger->Send(frames) != Socket::Io::kDone; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // not connected yet
+    }
+  };
+  for (uint64_t id : {uint64_t{0}, uint64_t{1}, uint64_t{2}, UINT64_MAX}) {
+    const std::string cancel = EncodeEnvelope({.kind = Kind::kCancel, .id = id});
+    send(MakeFrames(Frame(cancel)));
+    send(MakeFrames(Frame(cancel), Frame("payload")));
+    send(MakeFrames(Frame(cancel.substr(0, cancel.size() - 1))));
+  }
+  send(MakeFrames(Frame(EncodeEnvelope({.kind = Kind::kHello}))));
+  bool credited = false;
+  for (int i = 0; i < 4000 && !credited; ++i) {
+    Frames answer;
+    if (stranger->Receive(answer, 2) != Socket::Io::kDone) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      continue;
+    }
+    const Result<Envelope> header = DecodeEnvelope(answer[0].bytes());
+    credited = header.ok() && header->kind == Kind::kCredit;
+  }
+  EXPECT_TRUE(credited);
+  release.set_value();
+  query.join();
+  EXPECT_EQ(was_cancelled.Wait(), false);
+}
+
 TEST(ExecutePipeline, ConcurrentQueriesRunOnTheirThreads) {
   std::atomic<int> now{0};
   std::atomic<int> peak{0};

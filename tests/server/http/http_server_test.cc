@@ -88,6 +88,100 @@ TEST(HttpServer, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
+// A route that runs until its client has gone, or for five seconds. Counts what became of its calls.
+struct UntilGone {
+  std::atomic<int> begun{0}, gone{0}, stayed{0};
+
+  void Add(Router* router, std::chrono::milliseconds patience) {
+    Route route = MakeRoute("GET", "/blocking", [this, patience](HttpRequest&& request, const Responder& responder) {
+      ++begun;
+      const auto give_up = std::chrono::steady_clock::now() + patience;
+      while (!request.cancellation->IsCancelled() && std::chrono::steady_clock::now() < give_up) {
+        std::this_thread::sleep_for(milliseconds(1));
+      }
+      ++(request.cancellation->IsCancelled() ? gone : stayed);
+      responder.Send(TextResponse(200, "done"));
+    });
+    route.blocking = true;
+    router->Add(std::move(route));
+  }
+  static bool WaitFor(const std::atomic<int>& counter, int value) {
+    for (int i = 0; i < 5000 && counter < value; ++i) std::this_thread::sleep_for(milliseconds(1));
+    return counter >= value;
+  }
+};
+
+TEST(HttpServer, AClientThatGoesAwayCancelsItsRequest) {
+  UntilGone route;
+  TestServer server([&](Router* router) { route.Add(router, milliseconds(8000)); });
+  {
+    TestClient client(server.port());
+    client.Send(FormatRequest("GET", "/blocking"));
+    ASSERT_TRUE(UntilGone::WaitFor(route.begun, 1));
+    EXPECT_EQ(route.gone, 0);
+  }
+  const auto left = std::chrono::steady_clock::now();
+  ASSERT_TRUE(UntilGone::WaitFor(route.gone, 1));
+  const auto took = std::chrono::steady_clock::now() - left;
+  std::printf("noticed after %.1f ms\n", std::chrono::duration<double, std::milli>(took).count());
+  EXPECT_LT(took, milliseconds(2000));  // meant to be 1 ms; sanitizers and a busy machine take their time
+  EXPECT_EQ(server.metrics().GetCounter("brazier_http_gone_clients_total", "").value(), 1u);
+}
+
+TEST(HttpServer, AQueuedRequestOfAClientThatWentAwayIsNotBegun) {
+  UntilGone route;
+  HttpServerOptions options;
+  options.worker_threads = 1;
+  TestServer server(
+      [&](Router* router) {
+        route.Add(router, milliseconds(8000));
+        Route last = MakeRoute("GET", "/last", [](HttpRequest&&, const Responder& responder) {
+          responder.Send(TextResponse(200, "last"));
+        });
+        last.blocking = true;
+        router->Add(std::move(last));
+      },
+      options);
+  auto first = std::make_unique<TestClient>(server.port());
+  first->Send(FormatRequest("GET", "/blocking"));
+  ASSERT_TRUE(UntilGone::WaitFor(route.begun, 1));
+  Counter& gone = server.metrics().GetCounter("brazier_http_gone_clients_total", "");
+  {
+    TestClient second(server.port());
+    second.Send(FormatRequest("GET", "/blocking"));
+    std::this_thread::sleep_for(milliseconds(20));  // so that it is read before it is closed
+  }
+  for (int i = 0; i < 5000 && gone.value() < 1; ++i) std::this_thread::sleep_for(milliseconds(1));
+  ASSERT_EQ(gone.value(), 1u);
+  first.reset();
+  ASSERT_TRUE(UntilGone::WaitFor(route.gone, 1));
+  // One worker: when the third is answered, it has been through with the second.
+  EXPECT_EQ(server.Call("GET", "/last").body, "last");
+  EXPECT_EQ(route.begun, 1);
+}
+
+TEST(HttpServer, AClientThatWaitsIsNotCancelled) {
+  UntilGone route;
+  TestServer server([&](Router* router) {
+    AddEcho(router);
+    route.Add(router, milliseconds(50));
+  });
+  TestClient client(server.port());
+  for (int i = 0; i < 3; ++i) {
+    client.Send(FormatRequest("GET", "/blocking"));
+    EXPECT_EQ(client.Receive().body, "done");
+  }
+  // The next requests are here already while the first runs.
+  client.Send(FormatRequest("GET", "/blocking") + FormatRequest("GET", "/blocking"));
+  std::this_thread::sleep_for(milliseconds(10));
+  client.Send(FormatRequest("GET", "/echo"));
+  EXPECT_EQ(client.Receive().body, "done");
+  EXPECT_EQ(client.Receive().body, "done");
+  EXPECT_EQ(client.Receive().body, "GET /echo|");
+  EXPECT_EQ(route.stayed, 5);
+  EXPECT_EQ(route.gone, 0);
+}
+
 TEST(HttpServer, AsynchronousAnswersKeepTheOrderToo) {
   std::vector<std::thread> threads;
   std::atomic<int> count{0};

@@ -13,9 +13,11 @@ struct FakeBackend final : contract::QueryBackend {
   std::vector<QueryPlan> plans;
   testing::FakeClock* clock = nullptr;
   int64_t takes_ns = 0;
+  contract::Cancellation* gone = nullptr;  // the client goes away during the call
 
   Result<QueryResult> Execute(const contract::RequestContext&, const QueryPlan& plan) override {
     plans.push_back(plan);
+    if (gone != nullptr) gone->Cancel();
     if (clock != nullptr) clock->Advance(takes_ns);
     if (!failures.empty()) {
       const Status failure = failures.front();
@@ -100,6 +102,30 @@ TEST_F(QueryFrontendTest, FindsPlansAndExecutes) {
   ASSERT_EQ(plan.root.reads.size(), 1u);
   EXPECT_EQ(plan.root.reads[0].block, (Ulid{{1, 1}}));
   EXPECT_EQ(metastore_.last_find().tenants, std::vector<std::string>{"t"});
+}
+
+TEST_F(QueryFrontendTest, ACancelledQueryIsNotBegun) {
+  AddBackends(1);
+  const auto cancellation = std::make_shared<contract::Cancellation>();
+  const contract::RequestContext context{"id-1", clock_.MonotonicNs() + kNsPerSecond, cancellation};
+  EXPECT_TRUE(frontend_.Query(context, Request()).ok());
+  cancellation->Cancel();
+  EXPECT_EQ(frontend_.Query(context, Request()).status().code(), Code::kCancelled);
+  EXPECT_EQ(Calls(), 1u);
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_cancelled_total", "").value(), 1u);
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_failures_total", "").value(), 0u);
+}
+
+TEST_F(QueryFrontendTest, ACancelledQueryIsNotRepeated) {
+  AddBackends(2);
+  const auto cancellation = std::make_shared<contract::Cancellation>();
+  for (const auto& backend : backends_) {
+    backend->failures = {Unavailable("down")};
+    backend->gone = cancellation.get();
+  }
+  const contract::RequestContext context{"id-1", clock_.MonotonicNs() + kNsPerSecond, cancellation};
+  EXPECT_EQ(frontend_.Query(context, Request()).status().code(), Code::kCancelled);
+  EXPECT_EQ(Calls(), 1u);
 }
 
 TEST_F(QueryFrontendTest, NothingFoundIsEveryReportEmptyAndNoWork) {

@@ -123,7 +123,9 @@ Status ReadBody(Bytes data, IngestMessage* message) {
     } else if (key == "timeout_ms") {
       message->timeout_ms = static_cast<int64_t>(in.Uint(INT32_MAX));
     } else if (key == "profiles" && message->kind == IngestMessage::Kind::kPush) {
-      for (size_t i = in.Array(kIngestProfilesMax); i > 0 && in.ok(); --i) {
+      // A key that comes twice shares the limit.
+      const size_t profiles_max = kIngestProfilesMax - message->profiles.size();
+      for (size_t i = in.Array(profiles_max); i > 0 && in.ok(); --i) {
         message->profiles.push_back(ReadProfile(in));
       }
     } else {

@@ -75,7 +75,7 @@ Result<ProfileBatch> DecodeProfileBatch(Bytes data) {
     } else if (key == "symbols") {
       batch.symbols = ReadSymbols(in);
     } else if (key == "series") {
-      for (size_t i = in.Array(kSeriesPerBatchMax); i > 0 && in.ok(); --i)
+      for (size_t i = in.Array(kSeriesPerBatchMax - batch.series.size()); i > 0 && in.ok(); --i)
         batch.series.push_back(ReadLabels(in));
     } else if (key == "profiles") {
       ReadRecords(in, batch.profiles, TieProfile);

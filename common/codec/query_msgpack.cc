@@ -126,7 +126,7 @@ QuerySpec ReadSpec(MsgpackReader& in) {
     } else if (key == "call_site") {
       spec.call_site = ReadStringList(in, kCallSiteMax);
     } else if (key == "reports") {
-      for (size_t i = in.Array(kReportsMax); i > 0 && in.ok(); --i) {
+      for (size_t i = in.Array(kReportsMax - spec.reports.size()); i > 0 && in.ok(); --i) {
         spec.reports.push_back(ReadReportRequest(in));
       }
     } else if (key == "memory_bytes_max") {
@@ -552,7 +552,7 @@ Result<QueryResult> DecodeQueryResult(Bytes data) {
     if (key == "v") {
       ReadVersion(in, &version);
     } else if (key == "reports") {
-      for (size_t i = in.Array(kReportsMax); i > 0 && in.ok(); --i)
+      for (size_t i = in.Array(kReportsMax - result.reports.size()); i > 0 && in.ok(); --i)
         result.reports.push_back(ReadReport(in));
     } else if (key == "stats") {
       result.stats = ReadStats(in);

@@ -161,6 +161,34 @@ TEST(IngestMsgpack, RefusalsHaveAReasonAndTheIdWhereItCanBeRead) {
   }
 }
 
+TEST(IngestMsgpack, AKeyThatComesTwiceSharesItsLimit) {
+  const auto push = [](size_t lists, size_t each) {
+    MsgpackWriter out;
+    out.Map(2 + lists);
+    out.Key("v");
+    out.Uint(1);
+    out.Key("kind");
+    out.Str("push");
+    for (size_t list = 0; list < lists; ++list) {
+      out.Key("profiles");
+      out.Array(each);
+      for (size_t i = 0; i < each; ++i) {
+        out.Map(1);
+        out.Key("data");
+        out.Str("");
+      }
+    }
+    return out.Take();
+  };
+  IngestMessage message;
+  EXPECT_TRUE(DecodeIngestMessage(AsBytes(push(1, kIngestProfilesMax)), &message).ok());
+  IngestMessage twice;
+  const Status status = DecodeIngestMessage(AsBytes(push(2, kIngestProfilesMax / 2 + 1)), &twice);
+  EXPECT_EQ(status.reason(), "malformed");
+  EXPECT_NE(status.message().find("limit"), std::string::npos) << status.message();
+  EXPECT_LE(twice.profiles.size(), kIngestProfilesMax);
+}
+
 TEST(IngestMsgpack, HostileBytes) {
   testing::ExpectSurvivesHostileBytes(DocumentedBytes("push"), 1, [](Bytes b) {
     IngestMessage message;

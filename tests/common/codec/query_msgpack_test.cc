@@ -69,6 +69,36 @@ QueryPlan PlanOfDepth(int depth) {
   return plan;
 }
 
+TEST(QueryPlanMsgpack, AKeyThatComesTwiceSharesItsLimit) {
+  const auto result = [](size_t lists) {
+    MsgpackWriter out;
+    out.Map(1 + lists);
+    out.Key("v");
+    out.Uint(1);
+    for (size_t list = 0; list < lists; ++list) {
+      out.Key("reports");
+      out.Array(40);
+      for (int i = 0; i < 40; ++i) {
+        out.Array(2);
+        out.Uint(static_cast<uint64_t>(ReportKind::kLabelNames));
+        out.Array(0);
+      }
+    }
+    return out.Take();
+  };
+  EXPECT_TRUE(DecodeQueryResult(AsBytes(result(1))).ok());
+  const Status status = DecodeQueryResult(AsBytes(result(2))).status();
+  EXPECT_NE(status.message().find("limit"), std::string::npos) << status.message();
+  // The same of a plan's reports.
+  QuerySpec spec;
+  spec.reports.resize(40, {.kind = ReportKind::kLabelNames});
+  std::string plan = EncodeQueryPlan({.spec = spec, .root = {}});
+  EXPECT_TRUE(DecodeQueryPlan(AsBytes(plan)).ok());
+  spec.reports.resize(65, {.kind = ReportKind::kLabelNames});
+  plan = EncodeQueryPlan({.spec = spec, .root = {}});
+  EXPECT_FALSE(DecodeQueryPlan(AsBytes(plan)).ok());
+}
+
 TEST(QueryPlanMsgpack, DepthIsLimited) {
   EXPECT_TRUE(DecodeQueryPlan(AsBytes(EncodeQueryPlan(PlanOfDepth(32)))).ok());
   const Status status = DecodeQueryPlan(AsBytes(EncodeQueryPlan(PlanOfDepth(33)))).status();

@@ -17,6 +17,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"query_plan", "query plans on the execute pipeline", RunQueryPlan, QueryPlanCorpus},
     {"query_result", "partial results on the execute pipeline", RunQueryResult, QueryResultCorpus},
     {"ingest_msgpack", "messages of profile shippers over ZeroMQ", RunIngestMsgpack, IngestMsgpackCorpus},
+    {"envelope", "header frames between our processes", RunEnvelope, EnvelopeCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
 };

@@ -26,6 +26,8 @@ void RunQueryResult(Bytes input);
 std::vector<std::string> QueryResultCorpus();
 void RunIngestMsgpack(Bytes input);
 std::vector<std::string> IngestMsgpackCorpus();
+void RunEnvelope(Bytes input);
+std::vector<std::string> EnvelopeCorpus();
 void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right

@@ -82,8 +82,8 @@ Status Doors::OpenThrift(const config::Config& config, const std::string& member
                                             *served.distributor, clock, random, metrics));
   }
   if (served.query_frontend != nullptr) {
-    services.push_back(rpc::MakeQueryService({.multitenancy = config.multitenancy},
-                                             *served.query_frontend, clock, random, metrics));
+    services.push_back(rpc::MakeQueryService(QueryHandlerOptionsOf(config), *served.query_frontend,
+                                             clock, random, metrics));
   }
   if (served.metastore != nullptr) {
     services.push_back(rpc::MakeMetastoreService(*served.metastore, clock, random, metrics));

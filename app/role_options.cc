@@ -109,6 +109,13 @@ http::ReadOptions ReadOptionsOf(const config::Config& config) {
   return out;
 }
 
+rpc::QueryHandlerOptions QueryHandlerOptionsOf(const config::Config& config) {
+  rpc::QueryHandlerOptions out;
+  out.multitenancy = config.multitenancy;
+  out.timeout_ms = config.query.timeout_ns / kNsPerMs;
+  return out;
+}
+
 rpc::ThriftServer::Options ThriftOptionsOf(const config::Config& config) {
   const config::HostPort address = Address(config.thrift.listen);
   rpc::ThriftServer::Options out;

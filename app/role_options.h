@@ -8,6 +8,7 @@
 #include "common/config/config.h"
 #include "common/pipeline/ingest_endpoint.h"
 #include "common/rpc/client_options.h"
+#include "common/rpc/query_handler.h"
 #include "common/rpc/thrift_server.h"
 #include "server/distributor/distributor_options.h"
 #include "server/http/http_server.h"
@@ -27,6 +28,7 @@ query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& c
 http::HttpServerOptions HttpServerOptionsOf(const config::Config& config);
 http::WriteOptions WriteOptionsOf(const config::Config& config);
 http::ReadOptions ReadOptionsOf(const config::Config& config);
+rpc::QueryHandlerOptions QueryHandlerOptionsOf(const config::Config& config);
 rpc::ThriftServer::Options ThriftOptionsOf(const config::Config& config);
 rpc::ClientOptions MetastoreClientOptionsOf(const config::Config& config);
 

@@ -17,7 +17,10 @@ class QueryHandler final : public idl::QueryServiceIf {
  public:
   QueryHandler(const QueryHandlerOptions& options, contract::QueryFrontend& frontend,
                const Clock& clock, Random& random, MetricsRegistry& metrics)
-      : options_(options), frontend_(frontend), calls_("query", clock, random, metrics) {}
+      : options_(options),
+        frontend_(frontend),
+        calls_("query", {.default_ms = options.timeout_ms, .max_ms = options.timeout_ms}, clock,
+               random, metrics) {}
 
   void query(idl::QueryResponse& response, const idl::QueryRequest& request) override {
     calls_.Run("query", request.header, [&](const contract::RequestContext& context) -> Status {

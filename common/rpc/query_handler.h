@@ -9,6 +9,7 @@
 #include "common/base/random.h"
 #include "common/contract/query_frontend.h"
 #include "common/observe/metrics.h"
+#include "common/rpc/rpc_limits.h"
 
 namespace brazier::rpc {
 
@@ -19,6 +20,8 @@ struct QueryHandlerOptions {
   bool multitenancy = false;
   // Larger answers are refused with reason "answer_size_limit". Below FrameLimits::frame_bytes_max by a margin.
   size_t answer_bytes_max = (64u << 20) - (1u << 20);
+  // Longest time of a call; the deadline of one that names none.
+  int64_t timeout_ms = kDefaultDeadlineMs;
 };
 
 std::shared_ptr<ThriftService> MakeQueryService(const QueryHandlerOptions& options,

@@ -5,7 +5,6 @@
 #include "common/observe/log.h"
 #include "common/observe/request_id.h"
 #include "common/rpc/convert_status.h"
-#include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_metrics.h"
 
 namespace brazier::rpc {
@@ -13,9 +12,9 @@ namespace brazier::rpc {
 contract::RequestContext ServiceCalls::MakeContext(const idl::RequestHeader& header) const {
   contract::RequestContext context;
   context.request_id = RequestIdOrNew(header.request_id, random_);
-  const int64_t wanted_ms = header.deadline_ms > 0 ? header.deadline_ms : kDefaultDeadlineMs;
+  const int64_t wanted_ms = header.deadline_ms > 0 ? header.deadline_ms : deadlines_.default_ms;
   context.deadline_ns =
-      clock_.MonotonicNs() + std::min(wanted_ms, kDeadlineMsMax) * kNsPerMs;
+      clock_.MonotonicNs() + std::min(wanted_ms, deadlines_.max_ms) * kNsPerMs;
   return context;
 }
 

@@ -11,14 +11,27 @@
 #include "common/base/status.h"
 #include "common/contract/context.h"
 #include "common/observe/metrics.h"
+#include "common/rpc/rpc_limits.h"
 #include "idl/types_types.h"
 
 namespace brazier::rpc {
 
 class ServiceCalls {
  public:
+  // Of a call that names none, and of one that asks for more.
+  struct Deadlines {
+    int64_t default_ms = kDefaultDeadlineMs;
+    int64_t max_ms = kDeadlineMsMax;
+  };
   ServiceCalls(std::string service, const Clock& clock, Random& random, MetricsRegistry& metrics)
-      : service_(std::move(service)), clock_(clock), random_(random), metrics_(metrics) {}
+      : ServiceCalls(std::move(service), Deadlines(), clock, random, metrics) {}
+  ServiceCalls(std::string service, Deadlines deadlines, const Clock& clock, Random& random,
+               MetricsRegistry& metrics)
+      : service_(std::move(service)),
+        deadlines_(deadlines),
+        clock_(clock),
+        random_(random),
+        metrics_(metrics) {}
 
   // Throws idl::BrazierError when `body` does not return OK.
   void Run(const char* method, const idl::RequestHeader& header,
@@ -30,6 +43,7 @@ class ServiceCalls {
   contract::RequestContext MakeContext(const idl::RequestHeader& header) const;
 
   const std::string service_;
+  const Deadlines deadlines_;
   const Clock& clock_;
   Random& random_;
   MetricsRegistry& metrics_;

@@ -46,7 +46,7 @@ class ThriftServer {
   // Returns when the port is bound and connections are taken. kUnavailable when the port is not to be had.
   Status Start();
   // Takes no new connection or request, finishes and answers the calls that run, returns when all are done: at most
-  // kDeadlineMsMax plus the write timeout later. Idempotent.
+  // the longest deadline (kDeadlineMsMax, or that of queries) plus the write timeout later. Idempotent.
   void Stop();
 
   uint16_t port() const;  // the bound one; 0 before Start

@@ -65,7 +65,7 @@ void AddQuerierRoute(const QuerierServices& services, std::string_view method,
   route.blocking = true;
   route.handler = [services, handle = std::move(handle)](HttpRequest&& request, Responder responder) {
     ConnectOptions options;
-    options.default_timeout = services.options.timeout;
+    options.default_timeout = options.timeout_max = services.options.timeout;
     ConnectBegin begin = BeginConnect(request, options);
     if (!begin.ok) return responder.Send(std::move(begin.refusal));
     auto tenants = ReadTenants(request.headers, services.options.multitenancy);

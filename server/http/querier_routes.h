@@ -13,7 +13,7 @@ namespace brazier::http {
 
 struct ReadOptions {
   bool multitenancy = false;
-  std::chrono::milliseconds timeout{30'000};   // when the client gives none
+  std::chrono::milliseconds timeout{30'000};   // longest; when the client gives none
   int64_t flame_graph_nodes_default = 8'192;
   int64_t flame_graph_nodes_max = 1'048'576;
 };

@@ -91,6 +91,8 @@ TEST(RoleOptions, TheRest) {
   EXPECT_EQ(WriteOptionsOf(config).body_bytes_max, 3u << 20);
   EXPECT_TRUE(ReadOptionsOf(config).multitenancy);
   EXPECT_EQ(ReadOptionsOf(config).timeout, std::chrono::seconds(7));
+  EXPECT_EQ(QueryHandlerOptionsOf(config).timeout_ms, 7000);
+  EXPECT_TRUE(QueryHandlerOptionsOf(config).multitenancy);
   EXPECT_EQ(ObjectsFolder(config), "d/objects");
   EXPECT_EQ(MetastoreFolder(config), "d/metastore");
   EXPECT_EQ(ObjectsFolder(Load({"--object-store.path=o"})), "o");

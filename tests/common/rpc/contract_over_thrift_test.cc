@@ -388,6 +388,25 @@ TEST_F(QueryOverThrift, ResultAndStatsMakeTheRoundTrip) {
   EXPECT_EQ(result->stats.newest_data_ns, 9);
 }
 
+TEST_F(QueryOverThrift, NoQueryHasMoreTimeThanTheSetting) {
+  query_options.timeout_ms = 700;
+  StartServer();
+  QueryClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  contract::QueryRequest request;
+  request.reports = {{.kind = ReportKind::kLabelNames}};
+  for (const int64_t wanted_ms : {60'000, 300}) {
+    frontend.answer->reports = {{.kind = ReportKind::kLabelNames}};
+    const int64_t before_ns = SystemClock().MonotonicNs();
+    const auto answer = client.Query(Within(wanted_ms), request);
+    ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+    const int64_t given_ms = (frontend.deadline_ns - before_ns) / kNsPerMs;
+    const int64_t most_ms = std::min<int64_t>(wanted_ms, query_options.timeout_ms);
+    const int64_t took_ms = (SystemClock().MonotonicNs() - before_ns) / kNsPerMs;
+    EXPECT_LE(given_ms, most_ms + took_ms);
+    EXPECT_GE(given_ms, most_ms - 25);  // shortened by what the answer needs to come back
+  }
+}
+
 TEST_F(QueryOverThrift, TenantStatsAskForTheHeadersTenant) {
   query_options.multitenancy = true;
   StartServer();

@@ -125,14 +125,16 @@ struct FakeMetastore final : contract::Metastore {
 struct FakeQueryFrontend final : contract::QueryFrontend {
   std::mutex mu;
   std::vector<contract::QueryRequest> queries;
+  int64_t deadline_ns = 0;  // of the last query
   std::string stats_tenant;
   Result<contract::QueryResponse> answer = contract::QueryResponse{};
   contract::TenantStats stats;
   Status ready;
 
-  Result<contract::QueryResponse> Query(const contract::RequestContext&,
+  Result<contract::QueryResponse> Query(const contract::RequestContext& context,
                                         const contract::QueryRequest& request) override {
     std::lock_guard lock(mu);
+    deadline_ns = context.deadline_ns;
     queries.push_back(request);
     return answer;
   }

@@ -11,7 +11,9 @@
 #include "common/rpc/inbound_budget.h"
 #include "common/rpc/retry_budget.h"
 #include "common/rpc/rpc_limits.h"
+#include "common/rpc/service_calls.h"
 #include "common/rpc/tenant_header.h"
+#include "tests/support/fake_clock.h"
 
 namespace brazier::rpc {
 namespace {
@@ -59,6 +61,29 @@ TEST(TenantHeader, ReadsTakeSeveral) {
   std::string many = "a";
   for (size_t i = 0; i < kTenantsPerQueryMax; ++i) many += "|a";
   EXPECT_EQ(ReadTenants(true, many).status().reason(), "too_many_tenants");
+}
+
+TEST(ServiceCalls, DeadlinesHaveADefaultAndALimit) {
+  MetricsRegistry metrics;
+  testing::FakeClock clock;
+  const auto given_ms = [&](const ServiceCalls& calls, int64_t wanted_ms) {
+    idl::RequestHeader header;
+    header.deadline_ms = wanted_ms;
+    int64_t given_ns = 0;
+    calls.Run("method", header, [&](const contract::RequestContext& context) {
+      given_ns = context.deadline_ns - clock.MonotonicNs();
+      return Status::Ok();
+    });
+    return given_ns / kNsPerMs;
+  };
+  const ServiceCalls plain("service", clock, SystemRandom(), metrics);
+  EXPECT_EQ(given_ms(plain, 0), kDefaultDeadlineMs);
+  EXPECT_EQ(given_ms(plain, -5), kDefaultDeadlineMs);
+  EXPECT_EQ(given_ms(plain, 70), 70);
+  EXPECT_EQ(given_ms(plain, INT64_MAX), kDeadlineMsMax);
+  const ServiceCalls own("service", {.default_ms = 7000, .max_ms = 9000}, clock, SystemRandom(), metrics);
+  EXPECT_EQ(given_ms(own, 0), 7000);
+  EXPECT_EQ(given_ms(own, INT64_MAX), 9000);
 }
 
 TEST(InboundBudget, WaitsFreesAndGivesUp) {

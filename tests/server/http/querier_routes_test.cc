@@ -322,6 +322,23 @@ TEST_F(QuerierRoutes, FailuresKeepTheirCode) {
   EXPECT_EQ(Json("Series", "{}").body, R"({"code":"data_loss","message":"bad block"})");
 }
 
+class HurriedQuerierRoutes : public QuerierRoutes {
+ protected:
+  HurriedQuerierRoutes() : QuerierRoutes(ReadOptions{.timeout = std::chrono::milliseconds(700)}) {}
+};
+
+TEST_F(HurriedQuerierRoutes, NoQueryHasMoreTimeThanTheSetting) {
+  for (const auto& [header, most_ms] : {std::pair{"", 700}, std::pair{"Connect-Timeout-Ms: 60000\r\n", 700},
+                                        std::pair{"Connect-Timeout-Ms: 300\r\n", 300}}) {
+    const int64_t before_ns = SystemClock().MonotonicNs();
+    ASSERT_EQ(Json("ProfileTypes", "", header).status, 200);
+    const int64_t took_ms = (SystemClock().MonotonicNs() - before_ns) / kNsPerMs;
+    const int64_t given_ms = (frontend_.contexts.back().deadline_ns - before_ns) / kNsPerMs;
+    EXPECT_GE(given_ms, most_ms) << header;
+    EXPECT_LE(given_ms, most_ms + took_ms) << header;
+  }
+}
+
 TEST_F(QuerierRoutes, HostileJson) {
   for (const char open : {'[', '{'}) {
     std::string deep = R"({"x":)";

@@ -89,7 +89,7 @@ void AddDoors(std::vector<Setting>& t) {
                .field = FIELD(ui_dir)});
   t.push_back({.group = group, .key = "thrift.listen", .type = kHostPort,
                .default_text = "127.0.0.1:4041", .may_be_empty = true,
-               .meaning = "Address of the Thrift services: Push, Query, Metastore. Empty: off.",
+               .meaning = "Address of the Thrift services: Push, Query, Metastore, Admin. Empty: off.",
                .field = FIELD(thrift.listen)});
   t.push_back({.group = group, .key = "thrift.connections-max", .type = kInt,
                .default_text = "1024", .unit = "connections", .min = 1, .max = 100'000,

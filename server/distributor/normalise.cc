@@ -1,7 +1,8 @@
 // 1. Repair and complete the series labels (service, default relabelling rules).
 // 2. Group samples by the labels they carry; each group is a set of series, one per sample type.
-// 3. Per group, add values into one dense array by (stack, type), and read it out in stack order: sorted and merged.
-// 4. Groups of one service form one batch; the symbols move into it (they are copied only for a second service).
+// 3. Stacks are numbered in pre-order.
+// 4. Per group, add values into one dense array by (stack, type), and read it out in stack order: sorted and merged.
+// 5. Groups of one service form one batch; the symbols move into it (they are copied only for a second service).
 #include "server/distributor/normalise.h"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "common/codec/text.h"
 #include "common/model/profile_type.h"
+#include "common/model/stack_order.h"
 
 namespace brazier::distributor {
 namespace {
@@ -313,6 +315,9 @@ Result<std::vector<ProfileBatch>> Normalise(const std::string& tenant,
   const std::string_view base_service =
       base.Has(label::kServiceName) ? base.Get(label::kServiceName) : kUnknownService;
   const Groups groups = GroupByLabelSet(profile);
+  // Here, where it costs least: then the writer finds tree and samples in the order that it stores them in, and numbers
+  // locations and functions in the order in which the tree meets them.
+  SortInPreOrder(&profile.symbols.stacks, profile.stacks);
 
   std::map<std::string, ProfileBatch> by_service;
   std::vector<uint32_t> series(profile.sample_types.size());

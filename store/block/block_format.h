@@ -1,4 +1,4 @@
-// Constants of the object format, version 1. docs/format/object.md describes every byte.
+// Constants of the object format. docs/format/object.md describes every byte.
 //
 //   [sections ...][footer: msgpack block metadata][trailer: 24 bytes]
 #pragma once
@@ -8,7 +8,8 @@
 
 namespace brazier::block {
 
-inline constexpr uint32_t kFormatVersion = 1;
+// Written; readers accept it and all before it.
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr std::string_view kMagic = "BRAZIER\n";
 // u64 footer size, u32 format version, u32 CRC-32C over footer + size + version, 8 bytes magic; little-endian.
 inline constexpr size_t kTrailerBytes = 24;

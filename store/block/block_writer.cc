@@ -173,9 +173,10 @@ void BlockWriter::WriteDataset(const std::string& tenant, Dataset& dataset,
   meta.service = dataset.service;
   if (const auto& own = numbering.own(dataset.owner); !own.empty()) {
     const auto parts = numbering.Encode(table, own);
+    const auto& [shape, steps, fresh, known] = parts.stacks;
     meta.sections.push_back(AppendSection(SectionKind::kSymbols,
-                                          {parts.text, parts.numbers, parts.stacks}, zstd_level_,
-                                          &out->object));
+                                          {parts.text, parts.numbers, shape, steps, fresh, known},
+                                          zstd_level_, &out->object));
   }
   SamplesEncoder samples;
   RowSorter sorter;
@@ -211,7 +212,7 @@ void BlockWriter::WriteTenant(const std::string& name, Tenant& tenant, BuiltBloc
   if (!numbering.shared().empty()) {
     const auto parts = numbering.Encode(table, numbering.shared());
     out->meta.symbols.push_back(
-        {name, AppendSection(SectionKind::kSharedSymbols, {parts.text, parts.numbers, parts.stacks},
+        {name, AppendSection(SectionKind::kSharedSymbols, {parts.text, parts.numbers, {}},
                              zstd_level_, &out->object)});
   }
   for (auto& [service, dataset] : tenant.datasets) {

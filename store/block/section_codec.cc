@@ -17,7 +17,7 @@ constexpr size_t kNumbersBytesMin = 512;
 
 // Stack columns are the largest part of an object, and nearly random: at the quick level they take most of the time.
 bool IsStackColumn(SectionKind kind, size_t part) {
-  return kind == SectionKind::kSamples ? part == 0 : kind != SectionKind::kRows && part == 2;
+  return kind == SectionKind::kSamples ? part == 0 : kind == SectionKind::kSymbols && part >= 2;
 }
 
 void CompressPart(SectionKind kind, size_t part, Bytes data, int level, std::string* out) {

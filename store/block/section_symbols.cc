@@ -4,13 +4,18 @@
 //     mappings: memory start, size, file offset, file, build id, flags;
 //     locations: mapping, address (delta), lines * 2 + folded; lines: function (delta), line (signed).
 //   text: the strings' bytes.
-//   stacks: parents (distance back to the parent), then locations (delta).
+//   shape, steps, fresh, known: the stacks as a tree in pre-order (stack_tree_codec.h).
+// Version 1 of the format, still read, and sections without stacks: stacks, one part in place of these four: parents
+// (distance back to the parent), then locations (delta).
 #include "store/block/section_symbols.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
 #include "common/base/varint.h"
+#include "common/model/stack_order.h"
+#include "store/block/stack_tree_codec.h"
 
 namespace brazier::block {
 namespace {
@@ -43,11 +48,32 @@ void Number(const std::vector<uint32_t>& owners, bool first_is_implied, uint32_t
   }
 }
 
+// Stacks get their numbers in pre-order, dataset by dataset; each belongs to one dataset, as its parent does.
+void NumberStacks(const std::vector<StackNode>& stacks, const std::vector<uint32_t>& owners, uint32_t dataset_count,
+                  std::vector<SymbolNumbering::Chunk>& chunks, std::vector<uint32_t>& ids) {
+  std::vector<uint32_t> sizes(dataset_count);
+  for (size_t i = 1; i < owners.size(); ++i) {
+    CHECK(owners[i] < dataset_count);
+    ++sizes[owners[i]];
+  }
+  for (uint32_t d = 0; d < dataset_count; ++d) chunks[d].stacks.reserve(sizes[d]);
+  ids.resize(stacks.size());
+  for (const uint32_t node : PreOrder(stacks)) {
+    if (node == 0) continue;
+    std::vector<uint32_t>& own = chunks[owners[node]].stacks;
+    own.push_back(node);
+    ids[node] = static_cast<uint32_t>(own.size());
+  }
+}
+
 int64_t Delta(uint32_t value, uint32_t before) {
   return static_cast<int64_t>(value) - static_cast<int64_t>(before);
 }
 
-Status Corrupt(const char* what) { return Corruption(std::string("symbols: ") + what); }
+constexpr size_t kParts = 6;
+constexpr size_t kPartsOfVersion1 = 3;
+
+Status Corrupt(const std::string& what) { return Corruption("symbols: " + what); }
 
 }  // namespace
 
@@ -58,7 +84,7 @@ SymbolNumbering::SymbolNumbering(const SymbolInterner& interner, uint32_t datase
   Number(owners.functions, false, dataset_count, chunks_, &Chunk::functions, functions_);
   Number(owners.mappings, true, dataset_count, chunks_, &Chunk::mappings, mappings_);
   Number(owners.locations, false, dataset_count, chunks_, &Chunk::locations, locations_);
-  Number(owners.stacks, true, dataset_count, chunks_, &Chunk::stacks, stacks_);
+  NumberStacks(interner.table().stacks, owners.stacks, dataset_count, chunks_, stacks_);
 }
 
 SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const Chunk& chunk) const {
@@ -119,17 +145,15 @@ SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const C
   }
   parts.numbers = w.Take();
 
-  ByteWriter stacks;
-  stacks.Varints(chunk.stacks.size(), [&](size_t i) {
-    const uint32_t id = chunk.stacks[i];
-    const uint32_t parent = stacks_[table.stacks[id].parent];
-    DCHECK(parent < stacks_[id]);
-    return stacks_[id] - parent;
-  });
-  stacks.Varints(chunk.stacks.size(), [&, delta = difference](size_t i) mutable {
-    return delta(locations_[table.stacks[chunk.stacks[i]].location]);
-  });
-  parts.stacks = stacks.Take();
+  if (!chunk.stacks.empty()) {
+    std::vector<StackNode> nodes(chunk.stacks.size());
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const StackNode& node = table.stacks[chunk.stacks[i]];
+      nodes[i] = {stacks_[node.parent], locations_[node.location]};
+    }
+    // All that the dataset can refer to: the shared locations, and its own.
+    parts.stacks = EncodeStackTree(nodes, static_cast<uint32_t>(shared().locations.size() + chunk.locations.size()));
+  }
   return parts;
 }
 
@@ -153,8 +177,15 @@ namespace {
 // Reads one chunk; counts were checked against the bytes there are before anything is allocated.
 class SymbolDecoder {
  public:
-  SymbolDecoder(Bytes numbers, Bytes text, Bytes stacks, SymbolTable* table)
-      : r_(numbers), text_(text), stacks_(stacks), t_(*table) {}
+  explicit SymbolDecoder(const std::vector<std::string>& parts, SymbolTable* table)
+      : r_(AsBytes(parts[1])), text_(AsBytes(parts[0])), t_(*table) {
+    if (parts.size() == kPartsOfVersion1) {
+      is_tree_ = false;
+      stacks_ = ByteReader(AsBytes(parts[2]));
+    } else {
+      tree_ = {AsBytes(parts[2]), AsBytes(parts[3]), AsBytes(parts[4]), AsBytes(parts[5])};
+    }
+  }
 
   Status Run() {
     strings_ = r_.Count();
@@ -163,12 +194,17 @@ class SymbolDecoder {
     locations_ = r_.Count(3);
     lines_ = r_.Count(2);
     nodes_ = r_.Varint();
-    if (!r_.ok() || nodes_ > stacks_.remaining() / 2) return Corrupt("a count is wrong");
+    const size_t nodes_max = is_tree_ ? std::min(tree_.shape.size(), tree_.steps.size()) : stacks_.remaining() / 2;
+    if (!r_.ok() || nodes_ > nodes_max) return Corrupt("a count is wrong");
     RETURN_IF_ERROR(ReadStrings());
     RETURN_IF_ERROR(ReadFunctions());
     RETURN_IF_ERROR(ReadMappings());
     RETURN_IF_ERROR(ReadLocations());
-    RETURN_IF_ERROR(ReadStacks());
+    if (is_tree_) {
+      RETURN_IF_ERROR(DecodeStackTree(tree_, nodes_, static_cast<uint32_t>(t_.locations.size()), &t_.stacks));
+    } else {
+      RETURN_IF_ERROR(ReadStacks());
+    }
     return r_.AtEnd() && stacks_.AtEnd() ? Status::Ok() : Corrupt("there are bytes left over");
   }
 
@@ -286,7 +322,9 @@ class SymbolDecoder {
 
   ByteReader r_;
   Bytes text_;
-  ByteReader stacks_;
+  bool is_tree_ = true;
+  StackTreeBytes tree_;
+  ByteReader stacks_{Bytes()};
   SymbolTable& t_;
   uint64_t strings_ = 0, functions_ = 0, mappings_ = 0, locations_ = 0, lines_ = 0, nodes_ = 0;
 };
@@ -294,8 +332,10 @@ class SymbolDecoder {
 }  // namespace
 
 Status DecodeSymbols(const std::vector<std::string>& parts, SymbolTable* table) {
-  if (parts.size() != 3) return Corrupt("the section does not have three parts");
-  return SymbolDecoder(AsBytes(parts[1]), AsBytes(parts[0]), AsBytes(parts[2]), table).Run();
+  if (parts.size() != kPartsOfVersion1 && parts.size() != kParts) {
+    return Corrupt("the section has " + std::to_string(parts.size()) + " parts, not three or six");
+  }
+  return SymbolDecoder(parts, table).Run();
 }
 
 }  // namespace brazier::block

@@ -8,6 +8,7 @@
 
 #include "common/base/result.h"
 #include "common/model/symbol_table.h"
+#include "store/block/stack_tree_codec.h"
 #include "store/block/symbol_interner.h"
 
 namespace brazier::block {
@@ -19,7 +20,8 @@ class SymbolNumbering {
   SymbolNumbering(const SymbolInterner& interner, uint32_t dataset_count);
 
   struct Chunk {
-    std::vector<uint32_t> strings, functions, mappings, locations, stacks;  // interner ids, ascending
+    std::vector<uint32_t> strings, functions, mappings, locations;  // interner ids, ascending
+    std::vector<uint32_t> stacks;                                   // interner ids, in pre-order
     bool empty() const { return strings.empty() && locations.empty() && stacks.empty(); }
   };
   const Chunk& shared() const { return chunks_.back(); }
@@ -28,7 +30,8 @@ class SymbolNumbering {
 
   // The parts of the section, for AppendSection.
   struct Parts {
-    std::string text, numbers, stacks;
+    std::string text, numbers;
+    StackTreeColumns stacks;  // empty without stacks
   };
   Parts Encode(const SymbolTable& table, const Chunk& chunk) const;
 

@@ -261,8 +261,8 @@ TEST(BlockDamage, TrailerErrorsSayWhatIsWrong) {
     return DecodeFooter(AsBytes(object)).status().message();
   };
   EXPECT_EQ(error_with(1, 'x'), "object: the magic is wrong");
-  EXPECT_EQ(error_with(16, 9), "object: format version 9 is not one that this version reads (1 to 1)");
-  EXPECT_EQ(error_with(16, 0), "object: format version 0 is not one that this version reads (1 to 1)");
+  EXPECT_EQ(error_with(16, 9), "object: format version 9 is not one that this version reads (1 to 2)");
+  EXPECT_EQ(error_with(16, 0), "object: format version 0 is not one that this version reads (1 to 2)");
   EXPECT_EQ(error_with(18, 1), "object: the footer size is wrong");
   EXPECT_EQ(error_with(30, 0x55), "object: the footer's checksum is wrong");
   EXPECT_NE(DecodeFooter(AsBytes(good.substr(0, 23))).status().message().find("too few"), std::string::npos);

@@ -243,6 +243,7 @@ TEST(SectionSamples, ErrorsSayWhatIsWrong) {
 struct EncodedSymbols {
   Parts parts;
   SymbolTable table;
+  std::vector<uint32_t> stack_ids;  // by stack of the table
 };
 
 EncodedSymbols SomeSymbols(uint64_t seed) {
@@ -255,7 +256,10 @@ EncodedSymbols SomeSymbols(uint64_t seed) {
   const SymbolNumbering numbering(interner, 1);
   EXPECT_TRUE(numbering.shared().empty());
   const auto parts = numbering.Encode(interner.table(), numbering.own(0));
-  return {{parts.text, parts.numbers, parts.stacks}, interner.table()};
+  const auto& [shape, steps, fresh, known] = parts.stacks;
+  std::vector<uint32_t> ids;
+  for (uint32_t i = 0; i < interner.table().stacks.size(); ++i) ids.push_back(numbering.StackId(i));
+  return {{parts.text, parts.numbers, shape, steps, fresh, known}, interner.table(), std::move(ids)};
 }
 
 TEST(SectionSymbols, RoundTripAndTakingBack) {
@@ -268,7 +272,7 @@ TEST(SectionSymbols, RoundTripAndTakingBack) {
       ASSERT_TRUE(table.Validate().ok());
       ASSERT_EQ(table.stacks.size(), encoded.table.stacks.size());
       for (uint32_t i = 0; i < table.stacks.size(); ++i) {
-        ASSERT_EQ(testing::StackText(table, i), testing::StackText(encoded.table, i));
+        ASSERT_EQ(testing::StackText(table, encoded.stack_ids[i]), testing::StackText(encoded.table, i));
       }
       TruncateTo(mark, &table);
       EXPECT_EQ(table.stacks.size(), 1u);
@@ -279,8 +283,8 @@ TEST(SectionSymbols, RoundTripAndTakingBack) {
 
 TEST(SectionSymbols, EveryTruncationAndExtraByteIsRefused) {
   const Parts good = SomeSymbols(1).parts;
-  for (size_t part = 0; part < 3; ++part) {
-    ASSERT_FALSE(good[part].empty());
+  for (size_t part = 0; part < good.size(); ++part) {
+    ASSERT_TRUE(!good[part].empty() || part == 5);
     for (size_t size = 0; size < good[part].size(); ++size) {
       Parts cut = good;
       cut[part] = std::string(good[part].data(), size);
@@ -303,7 +307,8 @@ TEST(SectionSymbols, ChangedBytesGiveAnErrorOrAValidTable) {
   for (int i = 0; i < 3000; ++i) {
     static const Parts kGood = SomeSymbols(2).parts;
     Parts parts = kGood;
-    std::string& part = parts[engine() % 3];
+    std::string& part = parts[engine() % parts.size()];
+    if (part.empty()) continue;
     part[engine() % part.size()] = static_cast<char>(engine());
     SymbolTable table;
     if (DecodeSymbols(parts, &table).ok()) {

@@ -36,7 +36,7 @@ class FoldedBuilder {
     uint32_t node = 0;
     for (size_t i = first; i < frames_.size(); ++i) node = tree_.Child(node, LocationOf(frames_[i]));
     // The same stack on many lines is one sample; nodes are dense, so an index by node finds it.
-    if (node >= sample_of_node_.size()) sample_of_node_.resize(tree_.nodes().size());
+    if (node >= sample_of_node_.size()) sample_of_node_.resize(tree_.size());
     uint32_t& sample = sample_of_node_[node];
     if (sample == 0) {
       out_.stacks.push_back(node);
@@ -55,7 +55,7 @@ class FoldedBuilder {
   }
 
   DecodedProfile Finish() {
-    out_.symbols.stacks.assign(tree_.nodes().begin(), tree_.nodes().end());
+    out_.symbols.stacks = tree_.Nodes();
     return std::move(out_);
   }
 

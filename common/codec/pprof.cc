@@ -123,11 +123,13 @@ struct Scratch {
   return Malformed(std::string(what) + " " + std::to_string(position) + " " + std::string(fault));
 }
 
-// The number that the low seven bits of eight bytes make.
-uint64_t JoinSevens(uint64_t word) {
-  word = (word & 0x007F007F007F007Full) | (word & 0x7F007F007F007F00ull) >> 1;
-  word = (word & 0x00003FFF00003FFFull) | (word & 0x3FFF00003FFF0000ull) >> 2;
-  return (word & 0x000000000FFFFFFFull) | (word & 0x0FFFFFFF00000000ull) >> 4;
+// Reads the varint field with this one-byte tag, if it is what comes next.
+[[gnu::always_inline]] inline bool ReadVarintField(uint8_t tag, const uint8_t*& at, const uint8_t* end, uint64_t* value) {
+  if (at == end || *at != tag) return false;
+  const uint8_t* field = at + 1;
+  if (!ReadShortVarint(field, end, value)) return false;
+  at = field;
+  return true;
 }
 
 class PprofDecoder {
@@ -154,6 +156,9 @@ class PprofDecoder {
     s_.sample_types.clear();
     WireReader reader(data_);
     while (reader.Next()) {
+      // One field's size leads to the next one: without help each step would wait for memory.
+      constexpr size_t kBytesAhead = 512;
+      __builtin_prefetch(reader.position() + kBytesAhead);
       switch (reader.field()) {
         case 1: RETURN_IF_ERROR(ReadValueType(reader, &s_.sample_types.emplace_back())); break;
         case 2: RETURN_IF_ERROR(Keep(reader, "sample", &s_.samples)); break;
@@ -333,7 +338,8 @@ class PprofDecoder {
     for (size_t i = 0; i < s_.locations.size(); ++i) {
       RawLocation& location = s_.raw_locations[i];
       location.line_begin = static_cast<uint32_t>(s_.raw_lines.size());
-      WireReader reader(s_.locations[i]);
+      // What a location nearly always is is read in one go, the rest field by field.
+      WireReader reader(Bytes(SkipPlainLocation(s_.locations[i], location), EndOf(s_.locations[i])));
       while (reader.Next()) {
         switch (reader.field()) {
           case 1: location.id = reader.is_varint() ? reader.value() : 0; break;
@@ -355,6 +361,34 @@ class PprofDecoder {
       s_.location_ids.Set(s_.raw_locations[i].id, static_cast<uint32_t>(i));
     }
     return Status::Ok();
+  }
+
+  static const uint8_t* EndOf(Bytes bytes) { return bytes.data() + bytes.size(); }
+
+  // Reads the id, the mapping, the address and the lines in the order and the form in which writers write them, as far as
+  // they are so; the fields that are left begin where it returns.
+  const uint8_t* SkipPlainLocation(Bytes bytes, RawLocation& location) {
+    const uint8_t* at = bytes.data();
+    const uint8_t* const end = EndOf(bytes);
+    // Every number, also the last one of the location, is read as a word.
+    constexpr size_t kSlack = 8;
+    if (static_cast<size_t>(EndOf(data_) - end) < kSlack || functions_follow_locations_) return at;
+    ReadVarintField(1 << 3, at, end, &location.id);
+    ReadVarintField(2 << 3, at, end, &location.mapping_id);
+    ReadVarintField(3 << 3, at, end, &location.address);
+    while (end - at >= 2 && at[0] == (4 << 3 | WireReader::kBytes) && at[1] < 0x80 && at[1] <= end - at - 2) {
+      const uint8_t* field = at + 2;
+      const uint8_t* const line_end = field + at[1];
+      RawLine line;
+      uint64_t number = 0;
+      ReadVarintField(1 << 3, field, line_end, &line.function_id);
+      ReadVarintField(2 << 3, field, line_end, &number);
+      if (field != line_end) break;
+      line.line = static_cast<int64_t>(number);
+      s_.raw_lines.push_back(line);
+      at = line_end;
+    }
+    return at;
   }
 
   Status ReadLine(const WireReader& outer, size_t location) {
@@ -450,8 +484,7 @@ class PprofDecoder {
     s_.stack_tree.Reset();
     s_.frames.resize(limits_.stack_depth_max);
     for (size_t i = 0; i < count; ++i) RETURN_IF_ERROR(ReadSample(i, types));
-    const std::span<const StackNode> nodes = s_.stack_tree.nodes();
-    out_.symbols.stacks.assign(nodes.begin(), nodes.end());
+    out_.symbols.stacks = s_.stack_tree.Nodes();
     return Status::Ok();
   }
 
@@ -565,17 +598,11 @@ class PprofDecoder {
     const uint8_t* const end = at + outer.bytes().size();
     const uint8_t* const message_end = data_.data() + data_.size();
     while (at < end && out_.values.size() <= end_max) {
-      // Any varint of up to eight bytes without a branch per byte; what is longer or near the end goes byte by byte.
-      if (message_end - at >= 8) {
-        uint64_t word;
-        std::memcpy(&word, at, 8);
-        const uint64_t stops = ~word & 0x8080808080808080ull;
-        const uint8_t* const next = at + (__builtin_ctzll(stops | uint64_t{1} << 63) + 1) / 8;
-        if (stops != 0 && next <= end) {
-          out_.values.push_back(static_cast<int64_t>(JoinSevens(word & (stops ^ (stops - 1)))));
-          at = next;
-          continue;
-        }
+      // What is longer than eight bytes or near the end of the message goes byte by byte.
+      uint64_t value;
+      if (message_end - at >= 8 && ReadShortVarint(at, end, &value)) {
+        out_.values.push_back(static_cast<int64_t>(value));
+        continue;
       }
       WireReader packed(Bytes(at, end));
       out_.values.push_back(static_cast<int64_t>(packed.ReadVarint()));

@@ -24,20 +24,22 @@ class StackTreeBuilder {
   // Begins a new tree, of the root alone. Memory of an ordinary tree is kept for the next one, that of a giant is not.
   void Reset() {
     if (slots_.size() > kSlotsKept) std::vector<uint32_t>().swap(slots_);
-    if (nodes_.size() > kSlotsKept) {
-      std::vector<StackNode>().swap(nodes_);
-      std::vector<Link>().swap(links_);
-    }
+    if (nodes_.size() > kSlotsKept) std::vector<Node>().swap(nodes_);
     slots_.assign(std::max(kSlotsMin, slots_.size()), 0);
     slots_used_ = 0;
-    if (nodes_.empty()) Resize(kSlotsMin);
+    if (nodes_.empty()) nodes_.resize(kSlotsMin);
     nodes_[0] = {};
-    links_[0] = {};
-    count_ = 1;
+    size_ = 1;
   }
 
-  // The tree so far, valid until the next call. Node 0 is the root; nodes are in the order of their making.
-  std::span<const StackNode> nodes() const { return {nodes_.data(), count_}; }
+  // The number of nodes so far, the root among them.
+  size_t size() const { return size_; }
+  // The tree so far. Node 0 is the root; nodes are in the order of their making.
+  std::vector<StackNode> Nodes() const {
+    std::vector<StackNode> nodes(size_);
+    for (uint32_t i = 0; i < size_; ++i) nodes[i] = {nodes_[i].parent, nodes_[i].location};
+    return nodes;
+  }
 
   // The child of `parent` with this location, created when missing.
   uint32_t Child(uint32_t parent, uint32_t location) {
@@ -48,16 +50,16 @@ class StackTreeBuilder {
   // Follows `locations` down from `parent` and creates what is missing. Writes the nodes that are passed to `path`, as
   // many as there are locations; returns the last one, `parent` when there is none.
   uint32_t Descend(uint32_t parent, std::span<const uint32_t> locations, uint32_t* path) {
-    const Link* const links = links_.data();
+    const Node* const nodes = nodes_.data();
     uint32_t node = parent;
     for (size_t i = 0; i < locations.size(); ++i) {
-      uint32_t child = links[node].first_child;
+      uint32_t child = nodes[node].first_child;
       if (child == 0) return Append(node, locations.subspan(i), path + i);
-      if (links[child].location != locations[i]) {
+      if (nodes[child].location != locations[i]) {
         uint32_t& slot = SlotOf(node, locations[i]);
         child = slot;
         if (child == 0) {
-          slot = count_;  // the node that Append() makes first
+          slot = size_;  // the node that Append() makes first
           const uint32_t last = Append(node, locations.subspan(i), path + i);
           if (++slots_used_ * 2 > slots_.size()) Grow();
           return last;
@@ -72,17 +74,20 @@ class StackTreeBuilder {
   static constexpr size_t kSlotsMin = 2048;
   static constexpr size_t kSlotsKept = 1 << 16;
 
-  // What a look-up reads of a node, apart from the parent, which only the hash table needs.
-  struct Link {
-    uint32_t first_child = 0;  // 0: none
+  // What look-ups read of a node, in one place; aligned, so that no node lies across two lines of the cache.
+  struct alignas(16) Node {
+    uint32_t parent = 0;
     uint32_t location = 0;
+    uint32_t first_child = 0;  // 0: none
   };
 
   // Where the node (parent, location) is noted, or 0 where it would be. First children are not in the table.
   uint32_t& SlotOf(uint32_t parent, uint32_t location) {
     const size_t mask = slots_.size() - 1;
     size_t slot = MixHash(parent, location) & mask;
-    while (slots_[slot] != 0 && nodes_[slots_[slot]] != StackNode{parent, location}) {
+    while (slots_[slot] != 0) {
+      const Node& node = nodes_[slots_[slot]];
+      if (node.location == location && node.parent == parent) break;
       slot = (slot + 1) & mask;
     }
     return slots_[slot];
@@ -90,24 +95,17 @@ class StackTreeBuilder {
 
   // A chain of new nodes under `parent`, which gets its first child if it has none. Returns the last.
   uint32_t Append(uint32_t parent, std::span<const uint32_t> locations, uint32_t* path) {
-    if (count_ + locations.size() > nodes_.size()) Resize((count_ + locations.size()) * 2);
-    StackNode* const nodes = nodes_.data();
-    Link* const links = links_.data();
-    uint32_t node = count_;
-    if (links[parent].first_child == 0) links[parent].first_child = node;
+    if (size_ + locations.size() > nodes_.size()) nodes_.resize((size_ + locations.size()) * 2);
+    Node* const nodes = nodes_.data();
+    uint32_t node = size_;
+    if (nodes[parent].first_child == 0) nodes[parent].first_child = node;
     for (uint32_t location : locations) {
-      nodes[node] = {parent, location};
-      links[node] = {node + 1, location};
+      nodes[node] = {parent, location, node + 1};
       *path++ = parent = node++;
     }
-    links[parent].first_child = 0;
-    count_ = node;
+    nodes[parent].first_child = 0;
+    size_ = node;
     return parent;
-  }
-
-  void Resize(size_t nodes) {
-    nodes_.resize(nodes);
-    links_.resize(nodes);
   }
 
   void Grow() {
@@ -118,9 +116,8 @@ class StackTreeBuilder {
     }
   }
 
-  uint32_t count_ = 0;            // of nodes; the columns have room for more
-  std::vector<StackNode> nodes_;
-  std::vector<Link> links_;       // beside nodes_
+  uint32_t size_ = 0;
+  std::vector<Node> nodes_;       // the first size_; room for more behind them
   std::vector<uint32_t> slots_;   // nodes that are not first children; 0 is free. A power of two, at most half full.
   size_t slots_used_ = 0;
 };

@@ -10,6 +10,7 @@
 #include "store/block/section_symbols.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "common/base/check.h"
@@ -26,9 +27,17 @@ void Number(const std::vector<uint32_t>& owners, bool first_is_implied, uint32_t
             std::vector<SymbolNumbering::Chunk>& chunks,
             std::vector<uint32_t> SymbolNumbering::Chunk::*column, std::vector<uint32_t>& ids) {
   const uint32_t first = first_is_implied ? 1 : 0;
-  auto chunk_of = [&](uint32_t owner) { return owner == SymbolOwners::kShared ? dataset_count : owner; };
+  const uint32_t size = static_cast<uint32_t>(owners.size());
+  // Entries of one owner mostly follow each other: what is done for each run of them need not be done for each entry.
+  auto for_each_run = [&](auto visit) {
+    for (uint32_t begin = first, end = first; begin < size; begin = end) {
+      const uint32_t owner = owners[begin];
+      while (end < size && owners[end] == owner) ++end;
+      visit(owner == SymbolOwners::kShared ? dataset_count : owner, begin, end);
+    }
+  };
   std::vector<uint32_t> counts(dataset_count + 1);
-  for (uint32_t i = first; i < owners.size(); ++i) ++counts[chunk_of(owners[i])];
+  for_each_run([&](uint32_t chunk, uint32_t begin, uint32_t end) { counts[chunk] += end - begin; });
   // Per chunk: where its next entry goes, and the id that one gets.
   struct Next {
     uint32_t* entry;
@@ -40,12 +49,14 @@ void Number(const std::vector<uint32_t>& owners, bool first_is_implied, uint32_t
     (chunks[c].*column).resize(counts[c]);
     next[c] = {(chunks[c].*column).data(), c == dataset_count ? first : shared_count};
   }
-  ids.resize(owners.size());
-  for (uint32_t i = first; i < owners.size(); ++i) {
-    Next& n = next[chunk_of(owners[i])];
-    *n.entry++ = i;
-    ids[i] = n.id++;
-  }
+  ids.resize(size);
+  for_each_run([&](uint32_t chunk, uint32_t begin, uint32_t end) {
+    Next& n = next[chunk];
+    std::iota(n.entry, n.entry + (end - begin), begin);
+    std::iota(ids.begin() + begin, ids.begin() + end, n.id);
+    n.entry += end - begin;
+    n.id += end - begin;
+  });
 }
 
 // Stacks get their numbers in pre-order, dataset by dataset; each belongs to one dataset, as its parent does.

@@ -10,6 +10,8 @@ namespace {
 
 constexpr uint32_t kNone = 0xFFFFFFFF;
 constexpr size_t kSlotsMin = 1024;
+// A profile's table tells how large those of the others are: room for a few of them saves growing again and again.
+constexpr size_t kProfilesExpected = 4;
 
 // Adds a user to an entry: the first owns it, a second one makes it shared.
 void Own(uint32_t& owner, uint32_t user) {
@@ -71,12 +73,7 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   used_.assign(symbols.stacks.size(), 0);
   string_map_[0] = 0;
   mapping_map_[0] = 0;
-  // A profile's table tells how large the others are going to be: room for a few of them saves growing often.
-  const size_t tables_expected = tree == Tree::kDistinct ? 4 : 1;
-  strings_.Reserve(symbols.strings.size() * tables_expected);
-  functions_.Reserve(symbols.functions.size() * tables_expected);
-  mappings_.Reserve(symbols.mappings.size());
-  locations_.Reserve(symbols.locations.size() * tables_expected);
+  if (adds_ == 1) ReserveFor(symbols, tree == Tree::kDistinct ? kProfilesExpected : 0);
 
   for (uint32_t stack : stacks) used_[stack] = 1;
   for (size_t i = symbols.stacks.size(); i-- > 1;) used_[symbols.stacks[i].parent] |= used_[i];
@@ -115,6 +112,26 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   owners_.stacks.resize(table_.stacks.size(), owner);
   for (uint32_t& stack : stacks) stack = stack_map_[stack];
   source_ = nullptr;
+}
+
+void SymbolInterner::ReserveFor(const SymbolTable& symbols, size_t times) {
+  const size_t strings = symbols.strings.size() * times;
+  const size_t functions = symbols.functions.size() * times;
+  const size_t locations = symbols.locations.size() * times;
+  strings_.Reserve(strings);
+  functions_.Reserve(functions);
+  mappings_.Reserve(symbols.mappings.size() * times);
+  locations_.Reserve(locations);
+  table_.strings.Reserve(strings, symbols.strings.bytes() * times);
+  table_.functions.reserve(functions);
+  table_.lines.reserve(symbols.lines.size() * times);
+  table_.locations.reserve(locations);
+  table_.stacks.reserve(symbols.stacks.size() * times);
+  owners_.strings.reserve(strings);
+  owners_.functions.reserve(functions);
+  owners_.locations.reserve(locations);
+  owners_.stacks.reserve(symbols.stacks.size() * times);
+  location_adds_.reserve(locations);
 }
 
 void SymbolInterner::IndexNodes(DatasetStacks& stacks) {

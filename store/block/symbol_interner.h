@@ -57,6 +57,8 @@ class SymbolInterner {
     uint32_t unindexed_begin = 0, unindexed_end = 0;  // nodes
   };
 
+  // Makes room for as many tables like this one, which is the first, and for the little that any use needs.
+  void ReserveFor(const SymbolTable& symbols, size_t times);
   uint32_t String(uint32_t id);
   uint32_t FunctionOf(uint32_t id);
   uint32_t MappingOf(uint32_t id);

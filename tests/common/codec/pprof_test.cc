@@ -118,6 +118,36 @@ TEST(Pprof, NumbersOfEveryLength) {
   }
 }
 
+// Locations in the form in which writers write them are read in another way than all others: the form must not matter.
+TEST(Pprof, FieldsOfALocationInAnyOrderAndForm) {
+  const auto line = [](uint64_t function, uint64_t number) { return WireMessage().Number(1, function).Number(2, number).bytes(); };
+  const std::string reversed_line = WireMessage().Number(2, 300).Number(1, 1).bytes();
+  const std::string line_with_column = WireMessage().Number(1, 1).Number(2, 300).Number(3, 7).bytes();
+  const std::vector<std::pair<const char*, WireMessage>> forms = {
+      {"plain", WireMessage().Number(1, 9).Number(2, 1).Number(3, 1ull << 60).Text(4, line(1, 300)).Text(4, line(2, 5))},
+      {"without a mapping first", WireMessage().Number(1, 9).Number(3, 1ull << 60).Number(2, 1).Text(4, line(1, 300)).Text(4, line(2, 5))},
+      {"lines first", WireMessage().Text(4, line(1, 300)).Text(4, line(2, 5)).Number(3, 1ull << 60).Number(2, 1).Number(1, 9)},
+      {"a line reversed", WireMessage().Number(1, 9).Number(2, 1).Text(4, reversed_line).Text(4, line(2, 5))},
+      {"a line with a column", WireMessage().Number(1, 9).Number(2, 1).Text(4, line_with_column).Text(4, line(2, 5))},
+      {"the id twice", WireMessage().Number(1, 8).Number(1, 9).Number(2, 1).Text(4, line(1, 300)).Text(4, line(2, 5))},
+      {"an unknown field", WireMessage().Number(1, 9).Text(77, "x").Number(2, 1).Text(4, line(1, 300)).Text(4, line(2, 5))},
+  };
+  for (const auto& [what, location] : forms) {
+    for (const bool at_the_end : {false, true}) {
+      PprofBuilder b;
+      b.strings_first = true;
+      b.Type("cpu", "nanoseconds").Mapping(1, 0, 1, "/bin/app", "", true);
+      b.Function(1, "callee", "f.go", 1).Function(2, "caller", "f.go", 1).Sample({9}, {1});
+      const std::string field = WireMessage().Text(4, location.bytes()).bytes();
+      const auto p = Decode(at_the_end ? b.Build() + field : field + b.Build());
+      ASSERT_TRUE(p.ok()) << what << ": " << p.status().ToString();
+      ASSERT_EQ(p->sample_count(), 1u);
+      EXPECT_EQ(StackText(*p, p->stacks[0]), "caller:5>callee:300") << what;
+      EXPECT_EQ(p->symbols.strings.Get(p->symbols.mappings[p->symbols.locations[0].mapping].filename), "/bin/app") << what;
+    }
+  }
+}
+
 // A list that ends inside a number is truncated even when the bytes after it would complete the number.
 TEST(Pprof, NumbersDoNotReachBeyondTheirList) {
   for (const uint32_t field : {1u, 2u}) {

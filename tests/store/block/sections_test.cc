@@ -370,10 +370,10 @@ TEST(SymbolInterner, EachSymbolOnceAndOwnedByItsUsers) {
 SymbolTable WithDistinctTree(SymbolTable table, RandomBatches& random) {
   StackTreeBuilder builder;
   for (int i = 0; i < 60; ++i) {
-    builder.Child(static_cast<uint32_t>(random.Below(builder.nodes().size())),
+    builder.Child(static_cast<uint32_t>(random.Below(builder.size())),
                   static_cast<uint32_t>(random.Below(table.locations.size())));
   }
-  table.stacks.assign(builder.nodes().begin(), builder.nodes().end());
+  table.stacks = builder.Nodes();
   return table;
 }
 

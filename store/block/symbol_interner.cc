@@ -8,7 +8,6 @@
 namespace brazier::block {
 namespace {
 
-constexpr uint32_t kNone = 0xFFFFFFFF;
 constexpr size_t kSlotsMin = 1024;
 // A profile's table tells how large those of the others are: room for a few of them saves growing again and again.
 constexpr size_t kProfilesExpected = 4;
@@ -65,10 +64,10 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   owner_ = owner;
   ++adds_;
   has_equal_locations_ = false;
-  string_map_.assign(symbols.strings.size(), kNone);
-  function_map_.assign(symbols.functions.size(), kNone);
-  mapping_map_.assign(symbols.mappings.size(), kNone);
-  location_map_.assign(symbols.locations.size(), kNone);
+  string_map_.assign(symbols.strings.size(), kUnmapped);
+  function_map_.assign(symbols.functions.size(), kUnmapped);
+  mapping_map_.assign(symbols.mappings.size(), kUnmapped);
+  location_map_.assign(symbols.locations.size(), kUnmapped);
   stack_map_.assign(symbols.stacks.size(), 0);
   used_.assign(symbols.stacks.size(), 0);
   string_map_[0] = 0;
@@ -142,13 +141,11 @@ void SymbolInterner::IndexNodes(DatasetStacks& stacks) {
   stacks.unindexed_begin = stacks.unindexed_end = 0;
 }
 
-uint32_t SymbolInterner::String(uint32_t id) {
-  uint32_t& mapped = string_map_[id];
-  if (mapped != kNone) return mapped;
+uint32_t SymbolInterner::InternString(uint32_t id) {
   const std::string_view text = source_->strings.Get(id);
   // "" is string 0 of every table, never looked up.
-  if (text.empty()) return mapped = 0;
-  mapped = strings_.FindOrAdd(
+  if (text.empty()) return 0;
+  const uint32_t mapped = strings_.FindOrAdd(
       Hash64(text), [&](uint32_t e) { return table_.strings.Get(e) == text; },
       [&] {
         owners_.strings.push_back(owner_);
@@ -158,16 +155,14 @@ uint32_t SymbolInterner::String(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::FunctionOf(uint32_t id) {
-  uint32_t& mapped = function_map_[id];
-  if (mapped != kNone) return mapped;
+uint32_t SymbolInterner::InternFunction(uint32_t id) {
   Function f = source_->functions[id];
   f.name = String(f.name);
   f.system_name = String(f.system_name);
   f.filename = String(f.filename);
   const uint64_t hash = MixHash(MixHash(f.name, f.system_name),
                                 MixHash(f.filename, static_cast<uint64_t>(f.start_line)));
-  mapped = functions_.FindOrAdd(
+  const uint32_t mapped = functions_.FindOrAdd(
       hash, [&](uint32_t e) { return table_.functions[e] == f; },
       [&] {
         owners_.functions.push_back(owner_);
@@ -178,15 +173,13 @@ uint32_t SymbolInterner::FunctionOf(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::MappingOf(uint32_t id) {
-  uint32_t& mapped = mapping_map_[id];
-  if (mapped != kNone) return mapped;
+uint32_t SymbolInterner::InternMapping(uint32_t id) {
   Mapping m = source_->mappings[id];
   m.filename = String(m.filename);
   m.build_id = String(m.build_id);
   const uint64_t hash = MixHash(MixHash(m.memory_start, m.memory_limit),
                                 MixHash(m.file_offset, (uint64_t{m.filename} << 32) | m.build_id));
-  mapped = mappings_.FindOrAdd(
+  const uint32_t mapped = mappings_.FindOrAdd(
       hash, [&](uint32_t e) { return table_.mappings[e] == m; },
       [&] {
         owners_.mappings.push_back(owner_);
@@ -197,9 +190,7 @@ uint32_t SymbolInterner::MappingOf(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::LocationOf(uint32_t id) {
-  uint32_t& mapped = location_map_[id];
-  if (mapped != kNone) return mapped;
+uint32_t SymbolInterner::InternLocation(uint32_t id) {
   Location location = source_->locations[id];
   location.mapping = MappingOf(location.mapping);
   // The lines go in at the end of the table and are taken back when the location turns out to be known.
@@ -213,7 +204,7 @@ uint32_t SymbolInterner::LocationOf(uint32_t id) {
     hash = MixHash(hash, MixHash(function, static_cast<uint64_t>(line.line)));
   }
   bool is_new = false;
-  mapped = locations_.FindOrAdd(
+  const uint32_t mapped = locations_.FindOrAdd(
       hash,
       [&](uint32_t e) {
         const Location& other = table_.locations[e];

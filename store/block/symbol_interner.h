@@ -39,6 +39,8 @@ class SymbolInterner {
   size_t MemoryBytes() const;
 
  private:
+  static constexpr uint32_t kUnmapped = 0xFFFFFFFF;
+
   // An open-addressing index over one column: entry + 1 in the high half of a slot, the low half of the hash in the
   // low one. A power of two, at most half full.
   struct Index {
@@ -59,10 +61,20 @@ class SymbolInterner {
 
   // Makes room for as many tables like this one, which is the first, and for the little that any use needs.
   void ReserveFor(const SymbolTable& symbols, size_t times);
-  uint32_t String(uint32_t id);
-  uint32_t FunctionOf(uint32_t id);
-  uint32_t MappingOf(uint32_t id);
-  uint32_t LocationOf(uint32_t id);
+  // The entry here of an entry of the batch in hand.
+  uint32_t String(uint32_t id) { return Mapped(string_map_, id, &SymbolInterner::InternString); }
+  uint32_t FunctionOf(uint32_t id) { return Mapped(function_map_, id, &SymbolInterner::InternFunction); }
+  uint32_t MappingOf(uint32_t id) { return Mapped(mapping_map_, id, &SymbolInterner::InternMapping); }
+  uint32_t LocationOf(uint32_t id) { return Mapped(location_map_, id, &SymbolInterner::InternLocation); }
+  uint32_t Mapped(std::vector<uint32_t>& map, uint32_t id, uint32_t (SymbolInterner::*intern)(uint32_t)) {
+    if (map[id] == kUnmapped) map[id] = (this->*intern)(id);
+    return map[id];
+  }
+  // Likewise, the first time that the batch refers to it.
+  uint32_t InternString(uint32_t id);
+  uint32_t InternFunction(uint32_t id);
+  uint32_t InternMapping(uint32_t id);
+  uint32_t InternLocation(uint32_t id);
   uint32_t Node(Index& stacks, uint32_t parent, uint32_t location);
   // The node, which is not there yet.
   uint32_t AppendNode(uint32_t parent, uint32_t location);

@@ -43,11 +43,34 @@ size_t SequenceLength(const uint8_t* p, size_t n) {
   return 0;
 }
 
+template <typename Word>
+Word LoadWord(const uint8_t* p) {
+  Word word;
+  std::memcpy(&word, p, sizeof(word));
+  return word;
+}
+
+// Words that overlap at the end instead of single bytes: names are short and of any length.
+bool IsAscii(const uint8_t* p, size_t n) {
+  constexpr uint64_t kHighBits = 0x8080808080808080ull;
+  uint64_t any = 0;
+  if (n >= 8) {
+    for (size_t i = 0; i + 8 < n; i += 8) any |= LoadWord<uint64_t>(p + i);
+    any |= LoadWord<uint64_t>(p + n - 8);
+  } else if (n >= 4) {
+    any = LoadWord<uint32_t>(p) | LoadWord<uint32_t>(p + n - 4);
+  } else if (n > 0) {
+    any = p[0] | p[n / 2] | p[n - 1];
+  }
+  return (any & kHighBits) == 0;
+}
+
 }  // namespace
 
 bool IsUtf8(Bytes data) {
   const uint8_t* p = data.data();
   size_t n = data.size();
+  if (IsAscii(p, n)) return true;
   while (n > 0) {
     while (n >= 8) {
       uint64_t word;

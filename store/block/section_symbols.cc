@@ -107,10 +107,18 @@ SymbolNumbering::Parts SymbolNumbering::Encode(const SymbolTable& table, const C
                      chunk.locations.size(), line_count, chunk.stacks.size()}) {
     w.Varint(n);
   }
-  size_t text_bytes = 0;
-  for (uint32_t id : chunk.strings) text_bytes += table.strings.Get(id).size();
-  parts.text.reserve(text_bytes);
-  for (uint32_t id : chunk.strings) parts.text.append(table.strings.Get(id));
+  // Strings that follow each other in the table are copied at once.
+  std::string_view run;
+  for (uint32_t id : chunk.strings) {
+    const std::string_view s = table.strings.Get(id);
+    if (s.data() == run.data() + run.size()) {
+      run = {run.data(), run.size() + s.size()};
+    } else {
+      parts.text.append(run);
+      run = s;
+    }
+  }
+  parts.text.append(run);
   w.Varints(chunk.strings.size(), [&](size_t i) { return table.strings.Get(chunk.strings[i]).size(); });
   // Columns of the functions, the mappings and the locations of the chunk.
   auto functions = [&](auto value) {

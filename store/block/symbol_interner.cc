@@ -83,18 +83,19 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   size_t i = 1;
   if (is_first && tree == Tree::kDistinct) {
     // Distinct children stay distinct as long as no two locations become one; from then on nodes are looked up.
-    if (nodes_begin + symbols.stacks.size() > table_.stacks.capacity()) {
-      table_.stacks.reserve(std::max(nodes_begin + symbols.stacks.size(), table_.stacks.capacity() * 2));
-    }
+    table_.stacks.resize(nodes_begin + symbols.stacks.size());
+    StackNode* next = table_.stacks.data() + nodes_begin;
     for (; i < symbols.stacks.size(); ++i) {
       if (!used_[i]) continue;
       const StackNode& node = symbols.stacks[i];
       const uint32_t location = LocationOf(node.location);
       if (has_equal_locations_) break;
-      stack_map_[i] = AppendNode(stack_map_[node.parent], location);
+      *next = {stack_map_[node.parent], location};
+      stack_map_[i] = static_cast<uint32_t>(next++ - table_.stacks.data());
     }
     known.unindexed_begin = nodes_begin;
-    known.unindexed_end = static_cast<uint32_t>(table_.stacks.size());
+    known.unindexed_end = static_cast<uint32_t>(next - table_.stacks.data());
+    table_.stacks.resize(known.unindexed_end);
   }
   if (i < symbols.stacks.size()) {
     if (known.index.slots.empty()) {
@@ -233,16 +234,14 @@ uint32_t SymbolInterner::InternLocation(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::AppendNode(uint32_t parent, uint32_t location) {
-  table_.stacks.push_back({parent, location});
-  return static_cast<uint32_t>(table_.stacks.size() - 1);
-}
-
 uint32_t SymbolInterner::Node(Index& stacks, uint32_t parent, uint32_t location) {
   return stacks.FindOrAdd(
       MixHash(parent, location),
       [&](uint32_t e) { return table_.stacks[e] == StackNode{parent, location}; },
-      [&] { return AppendNode(parent, location); });
+      [&] {
+        table_.stacks.push_back({parent, location});
+        return static_cast<uint32_t>(table_.stacks.size() - 1);
+      });
 }
 
 size_t SymbolInterner::MemoryBytes() const {

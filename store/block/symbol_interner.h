@@ -76,8 +76,6 @@ class SymbolInterner {
   uint32_t InternMapping(uint32_t id);
   uint32_t InternLocation(uint32_t id);
   uint32_t Node(Index& stacks, uint32_t parent, uint32_t location);
-  // The node, which is not there yet.
-  uint32_t AppendNode(uint32_t parent, uint32_t location);
   void IndexNodes(DatasetStacks& stacks);
 
   SymbolTable table_;

@@ -74,5 +74,22 @@ TEST(TraceId, ThirtyTwoHexDigitsBigEndian) {
   }
 }
 
+// A byte that is no text is found at every place of a string of every length.
+TEST(Text, IsUtf8LooksAtEveryByte) {
+  for (size_t size = 0; size < 70; ++size) {
+    const std::string good(size, 'x');
+    EXPECT_TRUE(IsUtf8(AsBytes(good))) << size;
+    for (size_t i = 0; i < size; ++i) {
+      std::string bad = good;
+      bad[i] = '\xFF';
+      EXPECT_FALSE(IsUtf8(AsBytes(bad))) << size << " at " << i;
+      if (i + 1 == size) continue;
+      bad[i] = '\xC3';
+      bad[i + 1] = '\xA9';
+      EXPECT_TRUE(IsUtf8(AsBytes(bad))) << size << " at " << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace brazier::codec

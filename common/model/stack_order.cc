@@ -1,63 +1,47 @@
 #include "common/model/stack_order.h"
 
-#include <numeric>
 #include <utility>
 
 namespace brazier {
 namespace {
 
-// In pre-order the parent of a node is the node before it or above that one. Each step up leaves a node for good.
-bool IsInPreOrder(std::span<const StackNode> stacks) {
-  for (size_t i = 1; i < stacks.size(); ++i) {
-    size_t above = i - 1;
-    while (above > stacks[i].parent) above = stacks[above].parent;
-    if (above != stacks[i].parent) return false;
+// Where each node comes in pre-order, without walking the tree: a node's children begin behind it, each behind the whole of
+// the one before. Two passes without a branch, where a walk would be surprised at every turn.
+std::vector<uint32_t> PreOrderNumbers(std::span<const StackNode> stacks) {
+  const size_t count = stacks.size();
+  std::vector<uint32_t> sizes(count, 1);  // of the subtrees
+  for (size_t i = count; i-- > 1;) sizes[stacks[i].parent] += sizes[i];
+  std::vector<uint32_t> numbers(count);
+  // From here on, instead of its size: where the next child of a node goes.
+  if (count > 0) sizes[0] = 1;
+  for (size_t i = 1; i < count; ++i) {
+    const uint32_t size = sizes[i];
+    uint32_t& next = sizes[stacks[i].parent];
+    numbers[i] = next;
+    next += size;
+    sizes[i] = numbers[i] + 1;
   }
-  return true;
+  return numbers;
 }
 
 }  // namespace
 
 std::vector<uint32_t> PreOrder(std::span<const StackNode> stacks) {
-  std::vector<uint32_t> order(stacks.size());
-  if (IsInPreOrder(stacks)) {
-    std::iota(order.begin(), order.end(), 0);
-    return order;
-  }
-  // Children as linked lists; 0 ends a list, the root is nobody's child.
-  struct Links {
-    uint32_t first_child = 0;
-    uint32_t next_sibling = 0;
-  };
-  std::vector<Links> links(stacks.size());
-  for (uint32_t i = static_cast<uint32_t>(stacks.size()); i-- > 1;) {
-    links[i].next_sibling = std::exchange(links[stacks[i].parent].first_child, i);
-  }
-  size_t count = 1;
-  for (uint32_t node = links[0].first_child; node != 0;) {
-    order[count++] = node;
-    if (links[node].first_child != 0) {
-      node = links[node].first_child;
-      continue;
-    }
-    while (node != 0 && links[node].next_sibling == 0) node = stacks[node].parent;
-    node = links[node].next_sibling;
-  }
+  const std::vector<uint32_t> numbers = PreOrderNumbers(stacks);
+  std::vector<uint32_t> order(numbers.size());
+  for (uint32_t i = 0; i < numbers.size(); ++i) order[numbers[i]] = i;
   return order;
 }
 
 void SortInPreOrder(std::vector<StackNode>* stacks, std::span<uint32_t> references) {
-  if (IsInPreOrder(*stacks)) return;
-  const std::vector<uint32_t> order = PreOrder(*stacks);
-  std::vector<uint32_t> number(order.size());
-  std::vector<StackNode> sorted(order.size());
-  for (uint32_t i = 0; i < order.size(); ++i) {
-    const StackNode& node = (*stacks)[order[i]];
-    number[order[i]] = i;
-    sorted[i] = {number[node.parent], node.location};
+  const std::vector<uint32_t> numbers = PreOrderNumbers(*stacks);
+  std::vector<StackNode> sorted(stacks->size());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const StackNode& node = (*stacks)[i];
+    sorted[numbers[i]] = {numbers[node.parent], node.location};
   }
   *stacks = std::move(sorted);
-  for (uint32_t& reference : references) reference = number[reference];
+  for (uint32_t& reference : references) reference = numbers[reference];
 }
 
 }  // namespace brazier

@@ -77,13 +77,13 @@ struct QueryBackend::Scan {
 
 // One plan being executed.
 struct QueryBackend::Execution {
-  Execution(const QuerySpec& spec, const Selector& selector, int64_t deadline_ns, size_t memory_max, const Clock& clock,
-            DatasetCache& cache)
-      : spec(spec), selector(selector), deadline_ns(deadline_ns), memory_bytes_max(memory_max), clock(clock), cache(cache) {}
+  Execution(const contract::RequestContext& context, const QuerySpec& spec, const Selector& selector, size_t memory_max,
+            const Clock& clock, DatasetCache& cache)
+      : context(context), spec(spec), selector(selector), memory_bytes_max(memory_max), clock(clock), cache(cache) {}
 
+  const contract::RequestContext& context;
   const QuerySpec& spec;
   const Selector& selector;
-  const int64_t deadline_ns;
   const size_t memory_bytes_max;
   const Clock& clock;
   DatasetCache& cache;
@@ -101,9 +101,12 @@ struct QueryBackend::Execution {
 
   bool MayGoOn() {
     if (has_failed.load(std::memory_order_relaxed)) return false;
-    if (clock.MonotonicNs() <= deadline_ns) return true;
-    Fail(DeadlineExceeded("the query's deadline passed after " + std::to_string(blocks_read.load()) + " of " +
-                          std::to_string(reads.size()) + " blocks"));
+    const bool is_cancelled = context.IsCancelled();
+    if (!is_cancelled && clock.MonotonicNs() <= context.deadline_ns) return true;
+    const std::string progress =
+        " after " + std::to_string(blocks_read.load()) + " of " + std::to_string(reads.size()) + " blocks";
+    Fail(is_cancelled ? Status(Code::kCancelled, "the query was cancelled" + progress)
+                      : DeadlineExceeded("the query's deadline passed" + progress));
     return false;
   }
   void Fail(Status s) {
@@ -210,7 +213,7 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
   const size_t memory_max = plan.spec.memory_bytes_max > 0
                                 ? static_cast<size_t>(plan.spec.memory_bytes_max)
                                 : options_.memory_bytes_max;
-  Execution execution(plan.spec, selector, context.deadline_ns, memory_max, clock_, cache_);
+  Execution execution(context, plan.spec, selector, memory_max, clock_, cache_);
   execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(plan.spec, selector);
   for (const ReportRequest& request : plan.spec.reports) {
     execution.needs_samples |= FindReportKind(request.kind)->needs_samples;

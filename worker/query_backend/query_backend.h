@@ -4,8 +4,8 @@
 // by service, in runs (dataset_runs.h). Small datasets of flame graph queries stay in a cache (dataset_cache.h). All work
 // is shared out to the caller's thread and to a pool of readers that all queries share; each thread has its own builders,
 // merged at the end.
-// Bounded: bytes of a batch, of the cache, and of partial results per query; the deadline is looked at between blocks and
-// between datasets. Thread-safe.
+// Bounded: bytes of a batch, of the cache, and of partial results per query; deadline and cancellation are looked at between
+// blocks and between datasets. Thread-safe.
 #pragma once
 
 #include <condition_variable>

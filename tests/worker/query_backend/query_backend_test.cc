@@ -168,6 +168,18 @@ TEST_F(QueryBackendTest, AfterTheDeadlineNothingIsRead) {
   EXPECT_EQ(registry_.GetCounter("brazier_query_backend_failures_total", "").value(), 1u);
 }
 
+TEST_F(QueryBackendTest, ACancelledQueryReadsNothingMore) {
+  const auto block = Store({Api(10, {{"a", 1}})});
+  contract::RequestContext context = Context();
+  const auto cancellation = std::make_shared<contract::Cancellation>();
+  context.cancellation = cancellation;
+  EXPECT_TRUE(backend().Execute(context, {Spec(), ReadNode({block})}).ok());
+  cancellation->Cancel();
+  const auto result = backend().Execute(context, {Spec(), ReadNode({block, block})});
+  EXPECT_EQ(result.status().code(), Code::kCancelled);
+  EXPECT_EQ(result.status().message(), "the query was cancelled after 0 of 2 blocks");
+}
+
 TEST_F(QueryBackendTest, MemoryOfPartialResultsIsLimited) {
   testing::FoldedSamples samples;
   for (int i = 0; i < 5'000; ++i) samples.emplace_back("main;function-" + std::to_string(i), 1);

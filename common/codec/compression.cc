@@ -98,8 +98,9 @@ void Compress(ZSTD_CCtx* context, Bytes data, std::string* out) {
   out->resize(begin + n);
 }
 
-// The more negative, the fewer places are searched for repetitions. Below this there is nothing left to save.
-constexpr int kNumbersLevel = -10;
+// The more negative, the fewer places are searched for repetitions: short ones cost stack columns more bytes than they
+// save. Below this nothing changes any more, but that long ones are missed as well.
+constexpr int kNumbersLevel = -300;
 
 // Negative levels leave literals as they are unless told otherwise. The parameter's own name is for static linking only;
 // a library that does not know it gets level 1.

@@ -17,8 +17,8 @@ Status Gunzip(Bytes data, size_t bytes_max, std::string* out);
 
 // Appends one zstd frame to `out`.
 void ZstdCompress(Bytes data, int level, std::string* out);
-// Likewise, but nearly all of the work is coding each byte by how frequent it is: half the time of level 1 for columns
-// of numbers, in which hardly any sequence of bytes comes twice. Text grows by a quarter against level 1.
+// Likewise, but nearly all of the work is coding each byte by how frequent it is: less than half the time of level 1,
+// and fewer bytes, for columns of numbers in which hardly any sequence comes twice. Text grows by more than half.
 void ZstdCompressNumbers(Bytes data, std::string* out);
 // The frame must inflate to exactly `raw_size` bytes, else kCorruption. `out` is replaced.
 Status ZstdDecompress(Bytes data, size_t raw_size, std::string* out);

@@ -2,8 +2,6 @@
 // graph of one service and of all, from the plan to the rows that a client draws.
 //
 //   brazier-micro-query [repetitions [threads]]
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "benchmark/load/profile_generator.h"
+#include "benchmark/micro/micro.h"
 #include "common/base/clock.h"
 #include "common/codec/flame_graph.h"
 #include "common/codec/ingest_formats.h"
@@ -23,28 +22,15 @@
 namespace brazier {
 namespace {
 
+using benchmark::CpuSeconds;
+
 constexpr size_t kProfiles = 6'000;
 constexpr size_t kPerObject = 25;
 constexpr int64_t kMaxNodes = 8'192;
 
-double CpuMs() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
-         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
-}
-
-class CountingRandom final : public Random {
- public:
-  uint64_t Next() override { return ++state_; }
-
- private:
-  uint64_t state_ = 0;
-};
-
 std::vector<BlockMeta> WriteBlocks(const benchmark::ProfileGenerator& generator, object::ObjectStore& store) {
   const distributor::TenantLimits limits;
-  CountingRandom random;
+  benchmark::CountingRandom random;
   std::vector<BlockMeta> blocks;
   for (size_t begin = 0; begin < kProfiles; begin += kPerObject) {
     block::BlockWriter writer(1);
@@ -92,7 +78,7 @@ void Measure(const char* name, query_backend::QueryBackend& backend, const Clock
   std::vector<double> wall;
   size_t nodes = 0, rows = 0;
   double execute_ms = 0;
-  const double cpu = CpuMs();
+  const double cpu = CpuSeconds();
   for (int i = 0; i < count; ++i) {
     const int64_t begun = clock.MonotonicNs();
     auto result = backend.Execute({"r", begun + 60 * kNsPerSecond}, plan);
@@ -102,7 +88,7 @@ void Measure(const char* name, query_backend::QueryBackend& backend, const Clock
     rows = codec::EncodeLevels(codec::Truncate(result->reports[0].flame_tree, kMaxNodes)).levels.size();
     wall.push_back(static_cast<double>(clock.MonotonicNs() - begun) / 1e6);
   }
-  const double cpu_ms = (CpuMs() - cpu) / count;
+  const double cpu_ms = (CpuSeconds() - cpu) * 1e3 / count;
   std::sort(wall.begin(), wall.end());
   std::printf("%-12s p50 %.1f ms, min %.1f ms (execute %.1f ms), CPU %.1f ms; %zu blocks, %zu nodes before truncation, %zu rows\n", name,
               wall[wall.size() / 2], wall[0], execute_ms / count, cpu_ms, plan.root.reads.size(), nodes, rows);

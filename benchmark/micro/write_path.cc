@@ -2,8 +2,6 @@
 // and one wire scan) measured in the same run, and how many bytes an object takes per profile.
 //
 //   brazier-micro-write [profiles per object]
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +10,7 @@
 
 #include "benchmark/load/floor.h"
 #include "benchmark/load/profile_generator.h"
+#include "benchmark/micro/micro.h"
 #include "common/base/clock.h"
 #include "common/codec/compression.h"
 #include "common/codec/ingest_formats.h"
@@ -21,20 +20,7 @@
 namespace brazier {
 namespace {
 
-double CpuSeconds() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-class CountingRandom final : public Random {
- public:
-  uint64_t Next() override { return ++state_; }
-
- private:
-  uint64_t state_ = 0;
-};
+using benchmark::CpuSeconds;
 
 void Run(uint32_t services, size_t count, size_t per_object) {
   benchmark::GeneratorOptions generator_options;
@@ -63,7 +49,7 @@ void Run(uint32_t services, size_t count, size_t per_object) {
   double inflate_us = 0, decode_us = 0, normalise_us = 0, add_us = 0, build_us = 0;
   size_t object_bytes = 0, samples = 0, stacks = 0;
   size_t shared_bytes = 0, symbol_bytes = 0, row_bytes = 0, sample_bytes = 0, footer_bytes = 0;
-  CountingRandom random;
+  benchmark::CountingRandom random;
   std::string inflated;
   for (const auto& data : gzipped) {
     const double t = CpuSeconds();

@@ -12,15 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/saturating.h"
 #include "common/base/status.h"
 #include "common/model/symbol_table.h"
 
 namespace brazier {
-
-// Sums of hostile values stay at the largest number instead of turning over.
-inline void AddSaturating(int64_t* sum, int64_t value) {
-  if (__builtin_add_overflow(*sum, value, sum)) *sum = value < 0 ? INT64_MIN : INT64_MAX;
-}
 
 // Nodes in an order where parents precede children. Node 0 is the root: no name, self 0 unless stacks were empty.
 //

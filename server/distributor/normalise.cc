@@ -10,6 +10,7 @@
 #include <numeric>
 #include <span>
 
+#include "common/base/saturating.h"
 #include "common/codec/text.h"
 #include "common/model/profile_type.h"
 #include "common/model/stack_order.h"
@@ -27,10 +28,6 @@ bool IsUsable(const int64_t* values, size_t types) {
     any |= values[t];
   }
   return any != 0;
-}
-
-void AddSaturating(int64_t& sum, int64_t value) {
-  if (__builtin_add_overflow(sum, value, &sum)) sum = INT64_MAX;
 }
 
 // The labels that make a series of a profile type: the type's parts beside the client's labels.
@@ -80,7 +77,7 @@ class GroupAppender {
     for (uint32_t sample : samples) {
       int64_t* sum = &sums[positions[profile_.stacks[sample]] * types_];
       const int64_t* value = &profile_.values[sample * types_];
-      for (size_t t = 0; t < types_; ++t) AddSaturating(sum[t], value[t]);
+      for (size_t t = 0; t < types_; ++t) AddSaturating(&sum[t], value[t]);
     }
     for (size_t t = 0; t < types_; ++t) {
       BeginRow(series[t]);
@@ -106,7 +103,7 @@ class GroupAppender {
       stacks[end] = nodes_[i];
       values[end] = value;
       end += value != 0;
-      AddSaturating(row_.total, value);
+      AddSaturating(&row_.total, value);
     }
     batch_.stacks.resize(end);
     batch_.values.resize(end);
@@ -153,7 +150,7 @@ class GroupAppender {
         int64_t value = 0;
         size_t end = i;
         while (end < order.size() && key(order[end]) == key(order[i])) {
-          AddSaturating(value, profile_.values[order[end] * types_ + t]);
+          AddSaturating(&value, profile_.values[order[end] * types_ + t]);
           ++end;
         }
         const size_t count = batch_.stacks.size();
@@ -177,7 +174,7 @@ class GroupAppender {
     if (value == 0) return;
     batch_.stacks.push_back(stack);
     batch_.values.push_back(value);
-    AddSaturating(row_.total, value);
+    AddSaturating(&row_.total, value);
   }
   void EndRow() {
     row_.sample_end = static_cast<uint32_t>(batch_.stacks.size());

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/base/crc32c.h"
+#include "common/base/saturating.h"
 #include "common/codec/block_meta_msgpack.h"
 #include "store/block/block_format.h"
 #include "store/block/section_codec.h"
@@ -120,9 +121,7 @@ class RowSorter {
     traces_.clear();
     for (uint32_t i : order_) {
       if (!stacks_.empty() && stacks_.back() == ids_[i] && spans.empty() && traces.empty()) {
-        if (__builtin_add_overflow(values_.back(), values[i], &values_.back())) {
-          values_.back() = INT64_MAX;
-        }
+        AddSaturating(&values_.back(), values[i]);
         continue;
       }
       stacks_.push_back(ids_[i]);

@@ -71,7 +71,7 @@ Status BlockScan::SumSamples(const LoadedBlock& block, size_t index, const Datas
     for (size_t i = 0; i < stacks.size(); ++i) {
       int64_t& value = values_[stacks[i]];
       if (value == 0) touched_.push_back(stacks[i]);
-      if (__builtin_add_overflow(value, values[i], &value)) value = INT64_MAX;
+      AddSaturating(&value, values[i]);
     }
     stats_.samples_read += stacks.size();
     duration_ns += view.rows.profiles[row.profile].duration_ns;

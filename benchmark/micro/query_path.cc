@@ -1,7 +1,7 @@
 // A query without a server: 6,000 profiles of 20 services in 240 objects held in memory; CPU time and wall time of a flame
 // graph of one service and of all, from the plan to the rows that a client draws.
 //
-//   brazier-micro-query [repetitions [threads]]
+//   brazier-micro-query [repetitions [threads [MiB of the dataset cache; 0: every query reads and decodes]]]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -94,13 +94,13 @@ void Measure(const char* name, query_backend::QueryBackend& backend, const Clock
               wall[wall.size() / 2], wall[0], execute_ms / count, cpu_ms, plan.root.reads.size(), nodes, rows);
 }
 
-void Run(int count, int threads) {
+void Run(int count, int threads, int cache_mib) {
   const benchmark::ProfileGenerator generator({});
   object::MemoryObjectStore store;
   const Clock& clock = SystemClock();
   MetricsRegistry registry;
   const std::vector<BlockMeta> blocks = WriteBlocks(generator, store);
-  query_backend::QueryBackend backend({.threads = threads}, store, clock, registry);
+  query_backend::QueryBackend backend({.threads = threads, .cache_bytes_max = static_cast<size_t>(cache_mib) << 20}, store, clock, registry);
   const std::string type = benchmark::ProfileGenerator::ProfileTypeId(3, benchmark::ProfileKind::kCpu, 1);
   Measure("one service", backend, clock, PlanFor(blocks, type, std::string(generator.ServiceName(3))), count);
   Measure("all services", backend, clock, PlanFor(blocks, type, ""), count);
@@ -110,6 +110,7 @@ void Run(int count, int threads) {
 }  // namespace brazier
 
 int main(int argc, char** argv) {
-  brazier::Run(argc > 1 ? std::max(1, std::atoi(argv[1])) : 9, argc > 2 ? std::atoi(argv[2]) : 0);
+  brazier::Run(argc > 1 ? std::max(1, std::atoi(argv[1])) : 9, argc > 2 ? std::atoi(argv[2]) : 0,
+               argc > 3 ? std::max(0, std::atoi(argv[3])) : 256);
   return 0;
 }

@@ -81,22 +81,22 @@ uint32_t FlameTreeBuilder::NameId(std::string_view name) {
   return id;
 }
 
-uint32_t FlameTreeBuilder::AddNode(uint32_t parent, uint32_t name_id, uint32_t next_sibling) {
+uint32_t FlameTreeBuilder::AddNode(uint32_t parent, uint32_t name_id) {
   const uint32_t node = static_cast<uint32_t>(links_.size());
-  links_.push_back({parent, name_id, kNone, next_sibling});
+  links_.push_back({parent, name_id, kNone, kNone});
   selfs_.push_back(0);
   return node;
 }
 
-uint32_t FlameTreeBuilder::AddChild(uint32_t parent, uint32_t name_id) {
+uint32_t FlameTreeBuilder::AddChild(uint32_t parent, uint32_t last, uint32_t name_id) {
   int siblings = 0;
   for (uint32_t child = links_[parent].first_child; child != kNone; child = links_[child].next_sibling) ++siblings;
   if (siblings >= kListMax) {
     Widen(parent);
     return WideChild(parent, name_id);
   }
-  const uint32_t node = AddNode(parent, name_id, links_[parent].first_child);
-  links_[parent].first_child = node;
+  const uint32_t node = AddNode(parent, name_id);
+  (last == kNone ? links_[parent].first_child : links_[last].next_sibling) = node;
   return node;
 }
 
@@ -110,7 +110,7 @@ void FlameTreeBuilder::Widen(uint32_t parent) {
 uint32_t FlameTreeBuilder::WideChild(uint32_t parent, uint32_t name_id) {
   const WideSlot& found = wide_slots_[FindWide(wide_slots_, parent, name_id)];
   if (found.parent == parent) return found.node;
-  const uint32_t node = AddNode(parent, name_id, kNone);
+  const uint32_t node = AddNode(parent, name_id);
   InsertWide({parent, name_id, node});
   return node;
 }

@@ -43,7 +43,7 @@ void AppendTree(FlameTree&& from, FlameTree* into);
 //
 // A node's children are a linked list until there are kListMax of them, then entries of a hash table: most nodes have a
 // handful, which lie close together because they were added together, where a table of all children would touch a cache
-// line of its own for each.
+// line of its own for each. The oldest come first: what was met first is met most.
 class FlameTreeBuilder {
  public:
   FlameTreeBuilder();
@@ -56,10 +56,12 @@ class FlameTreeBuilder {
   uint32_t Child(uint32_t parent, uint32_t name_id) {
     uint32_t child = links_[parent].first_child;
     if (child == kWide) return WideChild(parent, name_id);
+    uint32_t last = kNone;
     for (; child != kNone; child = links_[child].next_sibling) {
       if (links_[child].name == name_id) return child;
+      last = child;
     }
-    return AddChild(parent, name_id);
+    return AddChild(parent, last, name_id);
   }
   void AddSelf(uint32_t node, int64_t value) { AddSaturating(&selfs_[node], value); }
   void Add(const FlameTree& other);
@@ -95,8 +97,9 @@ class FlameTreeBuilder {
     uint32_t node = 0;
   };
 
-  uint32_t AddChild(uint32_t parent, uint32_t name_id);
-  uint32_t AddNode(uint32_t parent, uint32_t name_id, uint32_t next_sibling);
+  // `last`: the last of the list of children, kNone when there is none.
+  uint32_t AddChild(uint32_t parent, uint32_t last, uint32_t name_id);
+  uint32_t AddNode(uint32_t parent, uint32_t name_id);
   uint32_t WideChild(uint32_t parent, uint32_t name_id);
   void Widen(uint32_t parent);
   // The slot that holds the child, or the empty one where it belongs.

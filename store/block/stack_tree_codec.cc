@@ -116,15 +116,19 @@ Status DecodeStackTree(const StackTreeBytes& columns, uint64_t count, uint32_t l
                        std::vector<StackNode>* out) {
   ByteReader shape(columns.shape), steps(columns.steps), fresh(columns.fresh), known(columns.known);
   KnownCalls calls(size_t{location_count} + 1);
-  std::vector<uint32_t> path{0};  // the node before and what is above it, from the root
+  // The node before and what is above it, from the root: path[0] to path[depth].
+  std::vector<uint32_t> path(64);
+  size_t depth = 0;
   uint32_t last_fresh = 0;
-  out->reserve(out->size() + count);
-  for (uint64_t i = 0; i < count; ++i) {
+  const uint32_t begin = static_cast<uint32_t>(out->size());
+  out->resize(begin + count);
+  StackNode* const nodes = out->data();
+  for (uint32_t node = begin; node < begin + count; ++node) {
     const uint64_t up = shape.Varint();
-    if (up >= path.size()) return Corrupt("a node lies above the root");
-    path.resize(path.size() - up);
-    const uint32_t parent = path.back();
-    const uint32_t caller = parent == 0 ? location_count : (*out)[parent].location;
+    if (up > depth) return Corrupt("a node lies above the root");
+    depth -= up;
+    const uint32_t parent = path[depth];
+    const uint32_t caller = parent == 0 ? location_count : nodes[parent].location;
     const uint64_t step = steps.Varint();
     uint32_t location;
     if (step >= kFirstCall) {
@@ -139,8 +143,9 @@ Status DecodeStackTree(const StackTreeBytes& columns, uint64_t count, uint32_t l
       if (location < location_count) calls.Add(caller, location);
     }
     if (location >= location_count) return Corrupt("a location does not exist");
-    path.push_back(static_cast<uint32_t>(out->size()));
-    out->push_back({parent, location});
+    nodes[node] = {parent, location};
+    if (++depth == path.size()) path.resize(depth * 2);
+    path[depth] = node;
   }
   for (const ByteReader* column : {&shape, &steps, &fresh, &known}) {
     if (!column->ok()) return Corrupt("a column is truncated");

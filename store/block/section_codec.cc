@@ -1,5 +1,7 @@
 #include "store/block/section_codec.h"
 
+#include <algorithm>
+
 #include "common/base/crc32c.h"
 #include "common/base/varint.h"
 #include "common/codec/compression.h"
@@ -12,6 +14,8 @@ namespace {
 constexpr size_t kCompressBytesMin = 48;
 // The level of objects that are written in a hurry and soon compacted.
 constexpr int kQuickLevel = 1;
+// Of the text of names even then: they repeat, and to look for it costs a hundredth of the write.
+constexpr int kTextLevelMin = 3;
 // Smaller columns cost little either way.
 constexpr size_t kNumbersBytesMin = 512;
 
@@ -20,11 +24,15 @@ bool IsStackColumn(SectionKind kind, size_t part) {
   return kind == SectionKind::kSamples ? part == 0 : kind == SectionKind::kSymbols && part >= 2;
 }
 
+bool IsText(SectionKind kind, size_t part) {
+  return (kind == SectionKind::kSymbols || kind == SectionKind::kSharedSymbols) && part == 0;
+}
+
 void CompressPart(SectionKind kind, size_t part, Bytes data, int level, std::string* out) {
   if (level <= kQuickLevel && IsStackColumn(kind, part) && data.size() >= kNumbersBytesMin) {
     codec::ZstdCompressNumbers(data, out);
   } else {
-    codec::ZstdCompress(data, level, out);
+    codec::ZstdCompress(data, IsText(kind, part) ? std::max(level, kTextLevelMin) : level, out);
   }
 }
 

@@ -29,32 +29,66 @@ T ReadFixed(Bytes data, size_t at) {
   return v;
 }
 
-}  // namespace
+Status TooSmall(uint64_t size) {
+  return Corruption("object: " + std::to_string(size) + " bytes are too few");
+}
 
-Result<BlockMeta> DecodeFooter(Bytes object) {
-  if (object.size() < kTrailerBytes) {
-    return Corruption("object: " + std::to_string(object.size()) + " bytes are too few");
-  }
-  const Bytes trailer = object.last(kTrailerBytes);
+// The size of the footer.
+Result<uint64_t> CheckTrailer(Bytes trailer, uint64_t object_size) {
   if (AsString(trailer.last(8)) != kMagic) return Corruption("object: the magic is wrong");
   const uint64_t footer_size = ReadFixed<uint64_t>(trailer, 0);
   const uint32_t version = ReadFixed<uint32_t>(trailer, 8);
-  const uint32_t crc = ReadFixed<uint32_t>(trailer, 12);
   if (version == 0 || version > kFormatVersion) {
     return Corruption("object: format version " + std::to_string(version) +
                       " is not one that this version reads (1 to " +
                       std::to_string(kFormatVersion) + ")");
   }
-  if (footer_size > kFooterBytesMax || footer_size > object.size() - kTrailerBytes) {
+  if (footer_size > kFooterBytesMax || footer_size > object_size - kTrailerBytes) {
     return Corruption("object: the footer size is wrong");
   }
-  const Bytes tail = object.last(kTrailerBytes + footer_size);
-  if (Crc32c(tail.first(footer_size + 12)) != crc) {
+  return footer_size;
+}
+
+// Of footer and trailer, whose trailer passed CheckTrailer.
+Result<BlockMeta> DecodeTail(Bytes tail, uint64_t object_size) {
+  const Bytes trailer = tail.last(kTrailerBytes);
+  const Bytes footer = tail.first(tail.size() - kTrailerBytes);
+  if (Crc32c(tail.first(footer.size() + 12)) != ReadFixed<uint32_t>(trailer, 12)) {
     return Corruption("object: the footer's checksum is wrong");
   }
-  ASSIGN_OR_RETURN(BlockMeta meta, codec::DecodeBlockMeta(tail.first(footer_size)));
-  meta.size = object.size();
+  ASSIGN_OR_RETURN(BlockMeta meta, codec::DecodeBlockMeta(footer));
+  meta.size = object_size;
   return meta;
+}
+
+}  // namespace
+
+Result<BlockMeta> DecodeFooter(Bytes object) {
+  if (object.size() < kTrailerBytes) return TooSmall(object.size());
+  const Bytes trailer = object.last(kTrailerBytes);
+  ASSIGN_OR_RETURN(const uint64_t footer_size, CheckTrailer(trailer, object.size()));
+  return DecodeTail(object.last(kTrailerBytes + footer_size), object.size());
+}
+
+Result<BlockMeta> FetchFooter(object::ObjectStore& store, const std::string& object_key,
+                              uint64_t object_size, uint64_t footer_bytes_max) {
+  if (object_size < kTrailerBytes) return TooSmall(object_size);
+  const uint64_t first = std::min(object_size, kTailBytes);
+  ASSIGN_OR_RETURN(std::vector<std::string> tail,
+                   store.GetRanges(object_key, {{object_size - first, first}}));
+  ASSIGN_OR_RETURN(const uint64_t footer_size,
+                   CheckTrailer(AsBytes(tail[0]).last(kTrailerBytes), object_size));
+  if (footer_size > footer_bytes_max) {
+    return Corruption("object: the footer takes " + std::to_string(footer_size) +
+                      " bytes, the limit is " + std::to_string(footer_bytes_max));
+  }
+  const uint64_t tail_size = footer_size + kTrailerBytes;
+  if (tail_size > first) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> rest,
+                     store.GetRanges(object_key, {{object_size - tail_size, tail_size - first}}));
+    tail[0].insert(0, rest[0]);
+  }
+  return DecodeTail(AsBytes(tail[0]).last(tail_size), object_size);
 }
 
 const SectionRef* FindSection(const std::vector<SectionRef>& sections, SectionKind kind) {

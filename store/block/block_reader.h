@@ -19,6 +19,11 @@ namespace brazier::block {
 
 // Checks the trailer and decodes the footer of a complete object.
 Result<BlockMeta> DecodeFooter(Bytes object);
+// The same of a stored object of `object_size` bytes, by one ranged read, or two when the footer is larger than
+// kTailBytes. A footer of more than `footer_bytes_max` bytes is kCorruption and not read.
+Result<BlockMeta> FetchFooter(object::ObjectStore& store, const std::string& object_key,
+                              uint64_t object_size, uint64_t footer_bytes_max);
+inline constexpr uint64_t kTailBytes = 16 << 10;
 
 const SectionRef* FindSection(const std::vector<SectionRef>& sections, SectionKind kind);
 

@@ -206,6 +206,59 @@ Result<TenantSummary> ReadTenantSummary(const kv::Reader& reader, std::string_vi
                        .bytes = entry.bytes};
 }
 
+Result<std::vector<Ulid>> ListBlockIds(const kv::Reader& reader, const std::optional<Ulid>& after, size_t limit) {
+  const std::string prefix = BlockKey(Ulid()).substr(0, BlockKey(Ulid()).size() - kIdBytes);
+  std::string begin = prefix;
+  if (after.has_value()) begin = BlockKey(*after) + '\0';  // the first key above
+  std::vector<Ulid> ids;
+  Status bad;
+  if (limit == 0) return ids;
+  RETURN_IF_ERROR(reader.Scan(
+      Family::kState, begin, PrefixEnd(prefix), [&](std::string_view key, std::string_view) {
+        if (key.size() != prefix.size() + kIdBytes) {
+          bad = Corruption("index: a block's key has " + std::to_string(key.size()) + " bytes");
+          return false;
+        }
+        ids.push_back(ParseId(key.substr(prefix.size())));
+        return ids.size() < limit;
+      }));
+  if (!bad.ok()) return bad;
+  return ids;
+}
+
+Result<BlockMeta> ReadBlock(const kv::Reader& reader, const Ulid& id) {
+  const auto value = reader.Get(Family::kState, BlockKey(id));
+  if (value.status().code() == Code::kNotFound) return NotFound("block " + id.ToString() + " is not known");
+  RETURN_IF_ERROR(value.status());
+  ASSIGN_OR_RETURN(BlockMeta block, DecodeBlockEntry(*value));
+  for (DatasetMeta& dataset : block.datasets) {
+    const auto stored = reader.Get(Family::kState, DatasetKey(dataset.tenant, dataset.service, dataset.min_time_ns,
+                                                              dataset.max_time_ns, id));
+    if (stored.status().code() == Code::kNotFound) {
+      return Corruption("index: block " + id.ToString() + " has no entry for its dataset of tenant \"" +
+                        dataset.tenant + "\", service \"" + dataset.service + "\"");
+    }
+    RETURN_IF_ERROR(stored.status());
+    ASSIGN_OR_RETURN(DatasetEntry entry, DecodeDatasetEntry(*stored));
+    entry.dataset.tenant = std::move(dataset.tenant);
+    entry.dataset.service = std::move(dataset.service);
+    entry.dataset.min_time_ns = dataset.min_time_ns;
+    dataset = std::move(entry.dataset);
+    // Datasets are sorted by tenant, and each has what its tenant shares.
+    if (entry.shared_symbols && (block.symbols.empty() || block.symbols.back().tenant != dataset.tenant)) {
+      block.symbols.push_back({dataset.tenant, *entry.shared_symbols});
+    }
+  }
+  return block;
+}
+
+Result<bool> HasBlock(const kv::Reader& reader, const Ulid& id) {
+  const auto value = reader.Get(Family::kState, BlockKey(id));
+  if (value.status().code() == Code::kNotFound) return false;
+  RETURN_IF_ERROR(value.status());
+  return true;
+}
+
 Status DumpState(const kv::Reader& reader, const std::function<void(std::string_view)>& sink) {
   const std::string begin(1, kIndexPrefix);
   return reader.Scan(Family::kState, begin, PrefixEnd(begin),

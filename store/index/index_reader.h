@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,13 @@ struct TenantSummary {
   uint64_t bytes = 0;   // of the tenant's sections
 };
 Result<TenantSummary> ReadTenantSummary(const kv::Reader& reader, std::string_view tenant);
+
+// Ids of known blocks in their order, above `after` when there is one, at most `limit`.
+Result<std::vector<Ulid>> ListBlockIds(const kv::Reader& reader, const std::optional<Ulid>& after, size_t limit);
+// A block as AddBlocks took it, with all datasets and their hidden profiles, without identities. kNotFound when the id is
+// not known; kCorruption when one of the block's entries is damaged or missing.
+Result<BlockMeta> ReadBlock(const kv::Reader& reader, const Ulid& id);
+Result<bool> HasBlock(const kv::Reader& reader, const Ulid& id);
 
 // Every key and value of the index in key order, each with its length before it (4 bytes, big-endian): equal dumps are
 // equal states. Calls `sink` with consecutive pieces.

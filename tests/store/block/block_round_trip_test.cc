@@ -1,6 +1,7 @@
 // Batches -> object -> what a query reads: nothing is lost, nothing changes, whatever the damage.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <set>
 
 #include "store/block/block_format.h"
@@ -51,6 +52,25 @@ TEST(BlockRoundTrip, RandomBatchesComeBack) {
     const auto footer = DecodeFooter(AsBytes(built.block.object));
     ASSERT_TRUE(footer.ok());
     EXPECT_EQ(*footer, meta);
+  }
+}
+
+TEST(BlockRoundTrip, AFooterIsFetchedByRangesAlone) {
+  for (int batches : {1, 200}) {
+    const Built built = RandomBlock(5, batches);
+    const std::string& bytes = built.block.object;
+    object::MemoryObjectStore store;
+    ASSERT_TRUE(store.Put("o", {AsBytes(bytes)}).ok());
+    const auto expected = DecodeFooter(AsBytes(bytes));
+    const auto fetched = FetchFooter(store, "o", bytes.size(), kFooterBytesMax);
+    ASSERT_TRUE(fetched.ok()) << fetched.status().ToString();
+    EXPECT_EQ(*fetched, *expected);
+    uint64_t footer_size = 0;
+    std::memcpy(&footer_size, bytes.data() + bytes.size() - kTrailerBytes, sizeof(footer_size));
+    EXPECT_TRUE(FetchFooter(store, "o", bytes.size(), footer_size).ok());
+    EXPECT_EQ(FetchFooter(store, "o", bytes.size(), footer_size - 1).status().code(), Code::kCorruption);
+    EXPECT_EQ(FetchFooter(store, "o", bytes.size() + 1, kFooterBytesMax).status().code(), Code::kCorruption);
+    EXPECT_EQ(FetchFooter(store, "none", bytes.size(), kFooterBytesMax).status().code(), Code::kNotFound);
   }
 }
 

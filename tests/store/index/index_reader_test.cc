@@ -210,5 +210,30 @@ TEST_F(IndexReaderTest, ASnapshotDoesNotSeeLaterBlocks) {
   EXPECT_EQ(Found({.tenants = {"t"}, .start_ns = 0, .end_ns = 9}), "1/t/s 2/t/s ");
 }
 
+TEST_F(IndexReaderTest, BlocksAreReadAsTheyWereAdded) {
+  std::vector<BlockMeta> blocks;
+  for (uint64_t n = 1; n <= 5; ++n) {
+    blocks.push_back(MakeBlock(n, {MakeDataset("t", "a", 100, 200, {n, 77}), MakeDataset("t", "b", 100, 300, {n + 20}),
+                                   MakeDataset("u", "a", 50, 60, {n + 40})}));
+    Add(blocks.back());
+  }
+  EXPECT_EQ(ListBlockIds(index_.store(), std::nullopt, 100)->size(), 5u);
+  EXPECT_EQ(*ListBlockIds(index_.store(), std::nullopt, 2), (std::vector<Ulid>{IdOf(1), IdOf(2)}));
+  EXPECT_EQ(*ListBlockIds(index_.store(), IdOf(2), 2), (std::vector<Ulid>{IdOf(3), IdOf(4)}));
+  EXPECT_EQ(ListBlockIds(index_.store(), IdOf(5), 2)->size(), 0u);
+  EXPECT_EQ(ListBlockIds(index_.store(), std::nullopt, 0)->size(), 0u);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    BlockMeta expected = blocks[i];
+    for (DatasetMeta& dataset : expected.datasets) dataset.identities.clear();
+    if (i > 0) expected.datasets[0].hidden_profiles = {1};  // identity 77
+    const auto read = ReadBlock(index_.store(), blocks[i].id);
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_EQ(*read, expected);
+    EXPECT_TRUE(*HasBlock(index_.store(), blocks[i].id));
+  }
+  EXPECT_FALSE(*HasBlock(index_.store(), IdOf(6)));
+  EXPECT_EQ(ReadBlock(index_.store(), IdOf(6)).status().code(), Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace brazier::index

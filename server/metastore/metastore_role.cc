@@ -88,4 +88,9 @@ Result<MemberList> MetastoreRole::Members(const contract::RequestContext& contex
 
 Status MetastoreRole::Ready() { return parts_->metastore->Ready(); }
 
+Result<std::unique_ptr<kv::Reader>> MetastoreRole::Snapshot(const contract::RequestContext& context) {
+  RETURN_IF_ERROR(parts_->consensus->ReadBarrier(context.deadline_ns));
+  return parts_->store->Snapshot();
+}
+
 }  // namespace brazier::metastore

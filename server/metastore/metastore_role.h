@@ -11,6 +11,7 @@
 #include "common/base/random.h"
 #include "common/contract/metastore.h"
 #include "common/observe/metrics.h"
+#include "store/kv/key_value_store.h"
 
 namespace brazier::metastore {
 
@@ -42,6 +43,8 @@ class MetastoreRole final : public contract::Metastore {
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
   Status Ready() override;
+  // The index as of every command that was committed before the call, for tools that compare it with the bucket.
+  Result<std::unique_ptr<kv::Reader>> Snapshot(const contract::RequestContext& context);
 
  private:
   struct Parts;

@@ -41,6 +41,17 @@ struct QueryOptions {
   std::string file;            // kPprof: where to write; empty: `out`
 };
 
+struct IndexOptions {
+  std::string bucket;    // folder of the objects
+  std::string data_dir;  // of the metastore's process; the index is in <data_dir>/metastore
+  bool resume = false;   // IndexRebuild: continue in an index that is there
+  // As the server's settings dedup.window and dedup.bytes-max.
+  int64_t dedup_window_ns = 0;
+  int64_t dedup_bytes_max = 0;
+  size_t readers = 8;  // objects read at a time
+  size_t show = 20;    // of what is wrong, of each kind
+};
+
 // Sends each file as one profile and prints the receipt. Fails when any was rejected.
 Status Push(const ServerOptions& server, const PushOptions& options, std::ostream& out);
 Status Query(const ServerOptions& server, const QueryOptions& options, std::ostream& out);
@@ -48,5 +59,11 @@ Status Query(const ServerOptions& server, const QueryOptions& options, std::ostr
 Status Ready(const ServerOptions& server, std::ostream& out);
 // Prints what an object file holds and checks every checksum.
 Status Inspect(const std::string& file, std::ostream& out);
+// Recreate the index of a stopped metastore from the bucket; compare the two. The report goes to `out`, how far it is to
+// `progress`. *all_well: whether it was done and nothing was found wrong.
+Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream& progress,
+                    bool progress_is_terminal, bool* all_well);
+Status IndexVerify(const IndexOptions& options, std::ostream& out, std::ostream& progress,
+                   bool progress_is_terminal, bool* all_well);
 
 }  // namespace brazier::ctl

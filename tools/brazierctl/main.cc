@@ -1,6 +1,9 @@
-// brazierctl: the command line for people and scripts. Exit codes: 0 done, 1 the command failed, 2 wrong usage.
+// brazierctl: the command line for people and scripts. Exit codes: 0 done, 1 the command failed, 2 wrong usage, 3 done, and
+// something was found wrong.
 #include <iostream>
 #include <map>
+
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
@@ -13,9 +16,14 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+constexpr int kExitFoundWrong = 3;
 
 std::string DurationCheck(const std::string& text) {
   return config::ParseDuration(text) ? "" : "\"" + text + "\" is no duration like 30s, 15m or 1h30m";
+}
+
+std::string BytesCheck(const std::string& text) {
+  return config::ParseBytes(text) ? "" : "\"" + text + "\" is no size like 64MiB";
 }
 
 std::string AddressCheck(const std::string& text) {
@@ -72,6 +80,34 @@ void AddQueryOptions(CLI::App& command, QueryOptions& options, std::string& sinc
   command.add_option("-o,--file", options.file, "pprof: write to this file");
 }
 
+void AddIndexOptions(CLI::App& command, IndexOptions& options) {
+  command.add_option("--from", options.bucket, "Folder of the objects (object-store.path of the server)")
+      ->required();
+  command.add_option("--data-dir", options.data_dir,
+                     "data-dir of the metastore's process, which must be stopped; the index is in DIR/metastore")
+      ->required();
+  command.add_option("--readers", options.readers, "Objects read at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  command.add_option("--show", options.show, "Lines about what is wrong, of each kind (at most 10000)")
+      ->capture_default_str();
+}
+
+struct DedupTexts {
+  std::string window = "10m", bytes_max = "64MiB";
+};
+
+void AddRebuildOptions(CLI::App& command, IndexOptions& options, DedupTexts& dedup) {
+  AddIndexOptions(command, options);
+  command.add_flag("--resume", options.resume, "Continue an interrupted rebuild: known blocks are passed over");
+  command.add_option("--dedup-window", dedup.window, "As dedup.window of the server")
+      ->capture_default_str()
+      ->check(DurationCheck);
+  command.add_option("--dedup-bytes-max", dedup.bytes_max, "As dedup.bytes-max of the server")
+      ->capture_default_str()
+      ->check(BytesCheck);
+}
+
 int Finish(const Status& status) {
   std::cout.flush();
   if (status.ok()) return 0;
@@ -79,8 +115,17 @@ int Finish(const Status& status) {
   return kExitFailed;
 }
 
+using IndexCommand = Status (*)(const IndexOptions&, std::ostream&, std::ostream&, bool, bool*);
+
+int RunIndexCommand(IndexCommand command, const IndexOptions& options) {
+  bool all_well = false;
+  const Status status = command(options, std::cout, std::cerr, isatty(STDERR_FILENO) != 0, &all_well);
+  const int code = Finish(status);
+  return code == 0 && !all_well ? kExitFoundWrong : code;
+}
+
 int Main(int argc, char** argv) {
-  CLI::App app("brazierctl: push, query and inspect from the command line");
+  CLI::App app("brazierctl: push, query, inspect and repair from the command line");
   app.require_subcommand(1);
   ServerOptions server;
   PushOptions push;
@@ -97,6 +142,18 @@ int Main(int argc, char** argv) {
   AddServerOptions(*ready_command, server);
   CLI::App* inspect_command = app.add_subcommand("inspect", "Print what an object holds, check it");
   inspect_command->add_option("file", file, "Object, *.brz")->required();
+  IndexOptions index;
+  DedupTexts dedup;
+  CLI::App* index_command = app.add_subcommand("index", "Recreate or check the index of a stopped metastore");
+  index_command->require_subcommand(1);
+  CLI::App* rebuild_command = index_command->add_subcommand(
+      "rebuild", "Recreate a lost index from the objects' own footers. Exit code 3: some objects were left out");
+  AddRebuildOptions(*rebuild_command, index, dedup);
+  CLI::App* verify_command = index_command->add_subcommand(
+      "verify",
+      "Compare an index with its bucket. Exit code 3: they differ. Only the index of a stopped metastore: a running "
+      "one cannot list all of its blocks yet");
+  AddIndexOptions(*verify_command, index);
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
 
   try {
@@ -110,6 +167,10 @@ int Main(int argc, char** argv) {
   if (query_command->parsed()) return Finish(Query(server, query, std::cout));
   if (ready_command->parsed()) return Finish(Ready(server, std::cout));
   if (inspect_command->parsed()) return Finish(Inspect(file, std::cout));
+  index.dedup_window_ns = config::ParseDuration(dedup.window).value_or(0);
+  index.dedup_bytes_max = config::ParseBytes(dedup.bytes_max).value_or(0);
+  if (rebuild_command->parsed()) return RunIndexCommand(IndexRebuild, index);
+  if (verify_command->parsed()) return RunIndexCommand(IndexVerify, index);
   if (version_command->parsed()) std::cout << "brazierctl " << BRAZIER_VERSION << "\n";
   return 0;
 }

@@ -126,7 +126,9 @@ class IndexRebuildTest(unittest.TestCase):
         self.ingest()
         before = self.all_answers()
         self.stop()
-        count = len(self.objects())
+        objects = sorted(self.objects(), key=os.path.basename)  # as they were made
+        count, half = len(objects), len(objects) // 2
+        # Killed anywhere, and continued.
         shutil.rmtree(self.metastore)
         for attempt in range(6):
             rebuild = subprocess.Popen([CTL, "index", "rebuild", f"--from={self.cluster.objects_dir}", "--resume",
@@ -136,6 +138,16 @@ class IndexRebuildTest(unittest.TestCase):
             rebuild.kill()
             rebuild.wait(10)
         self.assert_index(OK, "rebuild", "--resume", objects_found=count, left_out=0)
+        self.assert_index(OK, "verify", matching=count)
+        # Ended after half of the objects: the others are not there yet.
+        shutil.rmtree(self.metastore)
+        for path in objects[half:]:
+            os.rename(path, path + ".hidden")
+        self.assert_index(FOUND_WRONG, "rebuild", objects_found=half, blocks_added=half, left_out=count - half)
+        for path in objects[half:]:
+            os.rename(path + ".hidden", path)
+        self.assert_index(OK, "rebuild", "--resume", objects_found=count, objects_read=count - half,
+                          blocks_known_already=half, blocks_added=count - half, left_out=0)
         self.assert_index(OK, "verify", matching=count)
         self.cluster.start()
         self.assertEqual(self.all_answers(), before)

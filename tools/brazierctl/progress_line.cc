@@ -19,7 +19,8 @@ std::string ProgressText(const metastore::WalkProgress& progress, int64_t elapse
   text += ", " + std::to_string(static_cast<uint64_t>(rate)) + "/s";
   // More than a century is no estimate.
   if (left > 3e9) return text;
-  return text + ", " + config::FormatDuration(static_cast<int64_t>(left + 0.5) * kNsPerSecond) + " left";
+  const int64_t left_s = std::max<int64_t>(1, static_cast<int64_t>(left + 0.5));
+  return text + ", " + config::FormatDuration(left_s * kNsPerSecond) + " left";
 }
 
 ProgressLine::ProgressLine(std::ostream& out, bool is_terminal, const Clock& clock)

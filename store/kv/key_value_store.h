@@ -15,13 +15,14 @@
 
 namespace brazier::kv {
 
-enum class Family : uint8_t { kLog = 0, kState = 1 };
+// kStaging is where a whole new state is written before it takes kState's place (WriteBatch::SwapState).
+enum class Family : uint8_t { kLog = 0, kState = 1, kStaging = 2 };
 
 // A set of writes that become visible and durable together, in order. Value type.
 class WriteBatch {
  public:
   struct Write {
-    enum class Kind : uint8_t { kPut, kDelete, kDeleteRange };
+    enum class Kind : uint8_t { kPut, kDelete, kDeleteRange, kClearStaging, kSwapState };
     Kind kind;
     Family family;
     std::string key;    // kDeleteRange: inclusive begin
@@ -30,6 +31,11 @@ class WriteBatch {
   void Put(Family family, std::string key, std::string value);
   void Delete(Family family, std::string key);
   void DeleteRange(Family family, std::string begin, std::string end);
+  // Deletes every key that kStaging had before this batch.
+  void ClearStaging();
+  // kState and kStaging exchange their contents; a reader sees all of the one or all of the other. Writes after it in
+  // the batch mean the families as exchanged. Costs no copy of keys or values; readers wait while it is written.
+  void SwapState();
   const std::vector<Write>& writes() const { return writes_; }
   bool empty() const { return writes_.empty(); }
   size_t bytes() const { return bytes_; }  // keys and values

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "store/kv/key_value_store.h"
@@ -25,7 +27,10 @@ constexpr size_t kBlockCacheBytes = 8 << 20;
 constexpr uint64_t kWalBytesMax = 32 << 20;  // then the family that lags is flushed: bounds replay at open
 constexpr size_t kInfoLogBytesMax = 1 << 20;
 constexpr int kOpenFilesMax = 256;
-constexpr const char* kFamilyNames[] = {"log", "state"};
+// Two families are state and staging in turn. Which one is the state is a record of the default family, which holds
+// nothing else: absent or "0" when it is the first.
+constexpr const char* kFamilyNames[] = {"log", "state", "state_2"};
+constexpr const char* kSwappedKey = "swapped";
 
 Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
   if (status.ok()) return Status::Ok();
@@ -69,7 +74,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  if (family == Family::kState) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (family != Family::kLog) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
 
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -82,7 +87,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
   const bool lz4 =
       std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
   // Log entries are deleted soon after they are written: compressing them is work for nothing.
-  options.compression = family == Family::kState && lz4 ? rocksdb::kLZ4Compression
+  options.compression = family != Family::kLog && lz4 ? rocksdb::kLZ4Compression
                                                          : rocksdb::kNoCompression;
   return options;
 }
@@ -90,7 +95,11 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
 // The open database, shared by the store and its snapshots so that a snapshot may outlive the store.
 struct Database {
   std::unique_ptr<rocksdb::DB> db;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // log, state, default
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // log, state, state_2, default
+  // Readers hold it while they take their moment (which family is the state, and its version), a swap while it is
+  // written: so the two go together.
+  mutable std::shared_mutex swap_mu;
+  bool swapped = false;  // guarded by swap_mu
 
   Database() = default;
   Database(const Database&) = delete;
@@ -101,24 +110,28 @@ struct Database {
     db->Close().PermitUncheckedError();
   }
 
-  rocksdb::ColumnFamilyHandle* HandleOf(Family family) const {
-    return handles[static_cast<size_t>(family)];
+  rocksdb::ColumnFamilyHandle* HandleOf(Family family, bool is_swapped) const {
+    const size_t number = static_cast<size_t>(family);
+    return handles[is_swapped && number != 0 ? 3 - number : number];
   }
 
-  Result<std::string> Get(const rocksdb::ReadOptions& options, Family family,
+  Result<std::string> Get(const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* handle,
                           std::string_view key) const {
     std::string value;
-    const rocksdb::Status status = db->Get(options, HandleOf(family), ToSlice(key), &value);
+    const rocksdb::Status status = db->Get(options, handle, ToSlice(key), &value);
     if (!status.ok()) return FromRocks(status, "reading a key");
     return value;
   }
 
-  Status Scan(rocksdb::ReadOptions options, Family family, std::string_view begin,
-              std::string_view end,
-              const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  // A moment for one call; `lock` is released once the iterator holds it.
+  Status Scan(rocksdb::ReadOptions options, rocksdb::ColumnFamilyHandle* handle,
+              std::string_view begin, std::string_view end,
+              const std::function<bool(std::string_view, std::string_view)>& visit,
+              std::shared_lock<std::shared_mutex> lock = {}) const {
     const rocksdb::Slice bound = ToSlice(end);
     if (!end.empty()) options.iterate_upper_bound = &bound;
-    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options, HandleOf(family)));
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options, handle));
+    if (lock.owns_lock()) lock.unlock();
     for (it->Seek(ToSlice(begin)); it->Valid(); it->Next()) {
       if (!visit(ToView(it->key()), ToView(it->value()))) return Status::Ok();
     }
@@ -129,7 +142,10 @@ struct Database {
 class RocksSnapshot final : public Reader {
  public:
   explicit RocksSnapshot(std::shared_ptr<const Database> database)
-      : database_(std::move(database)), snapshot_(database_->db->GetSnapshot()) {
+      : database_(std::move(database)) {
+    std::shared_lock lock(database_->swap_mu);
+    swapped_ = database_->swapped;
+    snapshot_ = database_->db->GetSnapshot();
     options_.snapshot = snapshot_;
   }
   ~RocksSnapshot() override { database_->db->ReleaseSnapshot(snapshot_); }
@@ -137,16 +153,17 @@ class RocksSnapshot final : public Reader {
   RocksSnapshot& operator=(const RocksSnapshot&) = delete;
 
   Result<std::string> Get(Family family, std::string_view key) const override {
-    return database_->Get(options_, family, key);
+    return database_->Get(options_, database_->HandleOf(family, swapped_), key);
   }
   Status Scan(Family family, std::string_view begin, std::string_view end,
               const std::function<bool(std::string_view, std::string_view)>& visit) const override {
-    return database_->Scan(options_, family, begin, end, visit);
+    return database_->Scan(options_, database_->HandleOf(family, swapped_), begin, end, visit);
   }
 
  private:
   const std::shared_ptr<const Database> database_;
-  const rocksdb::Snapshot* const snapshot_;
+  const rocksdb::Snapshot* snapshot_ = nullptr;
+  bool swapped_ = false;
   rocksdb::ReadOptions options_;
 };
 
@@ -157,18 +174,33 @@ class RocksKeyValueStore final : public KeyValueStore {
       : database_(std::move(database)) {}
 
   Result<std::string> Get(Family family, std::string_view key) const override {
-    return database_->Get({}, family, key);
+    std::shared_lock lock(database_->swap_mu);
+    return database_->Get({}, database_->HandleOf(family, database_->swapped), key);
   }
   Status Scan(Family family, std::string_view begin, std::string_view end,
               const std::function<bool(std::string_view, std::string_view)>& visit) const override {
-    return database_->Scan({}, family, begin, end, visit);
+    std::shared_lock lock(database_->swap_mu);
+    rocksdb::ColumnFamilyHandle* handle = database_->HandleOf(family, database_->swapped);
+    return database_->Scan({}, handle, begin, end, visit, std::move(lock));
   }
 
   Status Write(const WriteBatch& batch, bool sync) override {
     if (batch.empty()) return Status::Ok();
+    const bool swaps = std::any_of(
+        batch.writes().begin(), batch.writes().end(), [](const WriteBatch::Write& write) {
+          return write.kind == WriteBatch::Write::Kind::kSwapState;
+        });
+    std::shared_lock shared(database_->swap_mu, std::defer_lock);
+    std::unique_lock unique(database_->swap_mu, std::defer_lock);
+    if (swaps) {
+      unique.lock();
+    } else {
+      shared.lock();
+    }
+    bool swapped = database_->swapped;
     rocksdb::WriteBatch writes(batch.bytes() + batch.writes().size() * 16);
     for (const WriteBatch::Write& write : batch.writes()) {
-      const rocksdb::Status added = AddTo(writes, write);
+      const rocksdb::Status added = AddTo(writes, write, swapped);
       if (!added.ok()) return FromRocks(added, "building a batch");
     }
     // After a failed write RocksDB refuses all others until it is told to go on.
@@ -177,6 +209,7 @@ class RocksKeyValueStore final : public KeyValueStore {
     options.sync = sync;
     const rocksdb::Status written = database_->db->Write(options, &writes);
     failed_.store(!written.ok());
+    if (written.ok() && swaps) database_->swapped = swapped;
     return FromRocks(written, "writing " + std::to_string(batch.bytes()) + " bytes");
   }
 
@@ -185,8 +218,9 @@ class RocksKeyValueStore final : public KeyValueStore {
   }
 
  private:
-  rocksdb::Status AddTo(rocksdb::WriteBatch& writes, const WriteBatch::Write& write) const {
-    rocksdb::ColumnFamilyHandle* handle = database_->HandleOf(write.family);
+  rocksdb::Status AddTo(rocksdb::WriteBatch& writes, const WriteBatch::Write& write,
+                        bool& swapped) const {
+    rocksdb::ColumnFamilyHandle* handle = database_->HandleOf(write.family, swapped);
     switch (write.kind) {
       case WriteBatch::Write::Kind::kPut:
         return writes.Put(handle, write.key, write.value);
@@ -195,6 +229,15 @@ class RocksKeyValueStore final : public KeyValueStore {
       case WriteBatch::Write::Kind::kDeleteRange:
         if (write.key >= write.value) return rocksdb::Status::OK();
         return writes.DeleteRange(handle, write.key, write.value);
+      case WriteBatch::Write::Kind::kClearStaging: {
+        const std::unique_ptr<rocksdb::Iterator> it(database_->db->NewIterator({}, handle));
+        it->SeekToLast();
+        if (!it->Valid()) return it->status();
+        return writes.DeleteRange(handle, "", it->key().ToString() + '\0');
+      }
+      case WriteBatch::Write::Kind::kSwapState:
+        swapped = !swapped;
+        return writes.Put(database_->handles.back(), kSwappedKey, swapped ? "1" : "0");
     }
     return rocksdb::Status::InvalidArgument("unknown kind of write");
   }
@@ -208,11 +251,11 @@ class RocksKeyValueStore final : public KeyValueStore {
 Result<std::unique_ptr<KeyValueStore>> OpenRocksKeyValueStore(const std::string& path) {
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, /*num_shard_bits=*/1);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (Family family : {Family::kLog, Family::kState}) {
+  for (Family family : {Family::kLog, Family::kState, Family::kStaging}) {
     descriptors.emplace_back(kFamilyNames[static_cast<size_t>(family)],
                              FamilyOptions(family, cache));
   }
-  // RocksDB insists on a default family; nothing is written to it.
+  // RocksDB insists on a default family.
   descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, FamilyOptions(Family::kLog, cache));
 
   auto database = std::make_shared<Database>();
@@ -221,6 +264,10 @@ Result<std::unique_ptr<KeyValueStore>> OpenRocksKeyValueStore(const std::string&
       rocksdb::DB::Open(DatabaseOptions(), path, descriptors, &database->handles, &db);
   if (!opened.ok()) return FromRocks(opened, "opening the key-value store " + path);
   database->db.reset(db);
+  std::string swapped;
+  const rocksdb::Status read = db->Get({}, database->handles.back(), kSwappedKey, &swapped);
+  if (!read.ok() && !read.IsNotFound()) return FromRocks(read, "opening the key-value store " + path);
+  database->swapped = swapped == "1";
   return std::unique_ptr<KeyValueStore>(std::make_unique<RocksKeyValueStore>(std::move(database)));
 }
 

@@ -17,6 +17,14 @@ void WriteBatch::DeleteRange(Family family, std::string begin, std::string end) 
   writes_.push_back({Write::Kind::kDeleteRange, family, std::move(begin), std::move(end)});
 }
 
+void WriteBatch::ClearStaging() {
+  writes_.push_back({Write::Kind::kClearStaging, Family::kStaging, {}, {}});
+}
+
+void WriteBatch::SwapState() {
+  writes_.push_back({Write::Kind::kSwapState, Family::kState, {}, {}});
+}
+
 void WriteBatch::Clear() {
   writes_.clear();
   bytes_ = 0;

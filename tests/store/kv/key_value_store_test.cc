@@ -155,6 +155,36 @@ TEST_P(KeyValueStoreContract, AVisitorMayWrite) {
 }
 
 // Random batches and snapshots against a plain map that is copied for each snapshot.
+TEST_P(KeyValueStoreContract, ASwapShowsAllOfOneStateOrAllOfTheOther) {
+  PutOne(*store_, Family::kState, "a", "old");
+  PutOne(*store_, Family::kState, "b", "old");
+  PutOne(*store_, Family::kStaging, "b", "new");
+  PutOne(*store_, Family::kLog, "b", "log");
+  const std::unique_ptr<Reader> before = store_->Snapshot();
+  WriteBatch batch;
+  batch.Put(Family::kStaging, "c", "before the swap");
+  batch.SwapState();
+  batch.Put(Family::kState, "d", "after the swap");
+  ASSERT_TRUE(store_->Write(batch, true).ok());
+  const Contents old_state = {{"a", "old"}, {"b", "old"}};
+  const Contents new_state = {{"b", "new"}, {"c", "before the swap"}, {"d", "after the swap"}};
+  EXPECT_EQ(ScanAll(*before, Family::kState), old_state);
+  EXPECT_EQ(ScanAll(*store_, Family::kState), new_state);
+  EXPECT_EQ(ScanAll(*store_->Snapshot(), Family::kState), new_state);
+  EXPECT_EQ(ScanAll(*store_, Family::kStaging), old_state);
+  EXPECT_EQ(*store_->Get(Family::kState, "b"), "new");
+  EXPECT_EQ(*store_->Get(Family::kLog, "b"), "log");
+
+  batch.Clear();
+  batch.ClearStaging();
+  batch.Put(Family::kStaging, "z", "next");
+  ASSERT_TRUE(store_->Write(batch, false).ok());
+  EXPECT_EQ(ScanAll(*store_, Family::kStaging), (Contents{{"z", "next"}}));
+  EXPECT_EQ(ScanAll(*store_, Family::kState), new_state);
+  EXPECT_EQ(ScanAll(*before, Family::kState), old_state);
+  EXPECT_EQ(*before->Get(Family::kState, "b"), "old");
+}
+
 TEST_P(KeyValueStoreContract, AgreesWithAModel) {
   const unsigned seed = 20261;
   SCOPED_TRACE("seed " + std::to_string(seed));
@@ -221,6 +251,22 @@ TEST(RocksKeyValueStoreTest, KeepsItsContentsAcrossReopen) {
   auto store = OpenRocks(folder);
   EXPECT_EQ(*store->Get(Family::kLog, "l"), "1");
   EXPECT_EQ(*store->Get(Family::kState, "s"), "2");
+}
+
+TEST(RocksKeyValueStoreTest, KnowsItsStateAcrossReopen) {
+  TemporaryFolder folder;
+  for (int swaps = 1; swaps <= 4; ++swaps) {
+    const std::unique_ptr<KeyValueStore> store = OpenRocks(folder);
+    WriteBatch batch;
+    batch.ClearStaging();
+    batch.Put(Family::kStaging, "k", std::to_string(swaps));
+    batch.SwapState();
+    ASSERT_TRUE(store->Write(batch, true).ok());
+    if (swaps == 4) break;
+  }
+  const std::unique_ptr<KeyValueStore> store = OpenRocks(folder);
+  EXPECT_EQ(*store->Get(Family::kState, "k"), "4");
+  EXPECT_EQ(*store->Get(Family::kStaging, "k"), "3");
 }
 
 TEST(RocksKeyValueStoreTest, RefusesASecondOpenAndNamesThePath) {

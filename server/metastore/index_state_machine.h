@@ -28,6 +28,8 @@ class IndexStateMachine final : public consensus::StateMachine {
         index_.window_identities() * index::IdentityWindow::kIdentityBytes));
   }
 
+  Status Restored(uint64_t index) override { return index_.Restored(index); }
+
  private:
   index::MetadataIndex& index_;
   const Clock& clock_;

@@ -25,6 +25,9 @@ class StateMachine {
   virtual std::string Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch) = 0;
   // The writes of the applied commands up to `index` are in the store and visible to readers now.
   virtual void Applied(uint64_t index) = 0;
+  // The whole state was replaced, at once, by the one as of `index` (readers of the store see it already): whatever was
+  // kept of the old one is void. Not during a round's commands. A failure stops consensus until the process restarts.
+  virtual Status Restored(uint64_t index) = 0;
 };
 
 struct ConsensusStatus {

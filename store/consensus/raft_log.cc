@@ -204,7 +204,22 @@ void RaftLog::StageTruncation(uint64_t index, kv::WriteBatch& batch) {
             EncodeTruncation({index, Term(index).value()}));
 }
 
+void RaftLog::StageInstall(const Truncation& snapshot, kv::WriteBatch& batch) {
+  CHECK(staged_.append_at == 0);
+  CHECK(snapshot.index > truncation_.index);
+  staged_.install = snapshot;
+  batch.DeleteRange(Family::kLog, EntryKey(first_index()), EntryKey(last_index() + 1));
+  batch.Put(Family::kLog, std::string(kTruncatedKey), EncodeTruncation(snapshot));
+}
+
 void RaftLog::CommitStaged() {
+  if (staged_.install.index != 0) {
+    truncation_ = staged_.install;
+    terms_.clear();
+    entry_bytes_.clear();
+    tail_.clear();
+    bytes_ = 0;
+  }
   if (staged_.append_at != 0) {
     while (last_index() >= staged_.append_at) {
       bytes_ -= entry_bytes_.back();

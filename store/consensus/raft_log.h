@@ -44,6 +44,8 @@ class RaftLog {
   void StageHardState(const HardState& state, kv::WriteBatch& batch);
   // Stages the deletion of every entry up to `index`. REQUIRES: first_index <= index < last_index
   void StageTruncation(uint64_t index, kv::WriteBatch& batch);
+  // Stages the end of the whole log: the state of `snapshot` stands for it. REQUIRES: nothing is staged.
+  void StageInstall(const Truncation& snapshot, kv::WriteBatch& batch);
   // The batch with everything staged is written.
   void CommitStaged();
   // The batch will not be written.
@@ -71,6 +73,7 @@ class RaftLog {
     bool has_hard_state = false;
     HardState hard_state;
     uint64_t truncate_to = 0;  // 0: nothing truncated
+    Truncation install;        // index 0: nothing installed
   };
 
   explicit RaftLog(kv::KeyValueStore& store) : store_(store) {}

@@ -12,6 +12,12 @@ using kv::Family;
 
 constexpr uint64_t kMessageBytesMax = 1 << 20;  // of entries in one append message
 constexpr uint32_t kSnapshotMessageType = 7;
+// Of transfers, in election timeouts: the sender gives up first.
+constexpr uint32_t kSenderStallElections = 20;
+constexpr uint32_t kReceiverStallElections = 40;
+constexpr uint32_t kLingerElections = 40;
+// What a transfer keeps from being deleted is let go when the log is this many times over its bounds.
+constexpr uint64_t kHeldLogFactor = 4;
 
 std::string_view ToView(const raft_core_bytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data), bytes.size};
@@ -26,29 +32,33 @@ EntryView ToEntry(const raft_core_entry& entry) {
           ToView(entry.data)};
 }
 
-const RaftLog& LogOf(void* owner) { return *static_cast<const RaftLog*>(owner); }
-
 int32_t StorageCode(const RaftLog& log, uint64_t index, const Status& status) {
   if (status.ok()) return RAFT_CORE_STORAGE_OK;
   if (status.code() != Code::kNotFound) return RAFT_CORE_STORAGE_FAILED;
   return index < log.first_index() ? RAFT_CORE_STORAGE_COMPACTED : RAFT_CORE_STORAGE_UNAVAILABLE;
 }
 
-// The log as the core's storage callbacks.
-raft_core_storage StorageOver(RaftLog& log) {
+// The log as the core's storage callbacks. `Owner` has the log and the sender of snapshots.
+template <typename Owner>
+const RaftLog& LogOf(void* owner) {
+  return static_cast<const Owner*>(owner)->log;
+}
+
+template <typename Owner>
+raft_core_storage StorageOver(Owner& owner) {
   raft_core_storage storage = {};
-  storage.owner = &log;
-  storage.first_index = [](void* owner) { return LogOf(owner).first_index(); };
-  storage.last_index = [](void* owner) { return LogOf(owner).last_index(); };
+  storage.owner = &owner;
+  storage.first_index = [](void* owner) { return LogOf<Owner>(owner).first_index(); };
+  storage.last_index = [](void* owner) { return LogOf<Owner>(owner).last_index(); };
   storage.term = [](void* owner, uint64_t index, uint64_t* term) {
-    const RaftLog& log = LogOf(owner);
+    const RaftLog& log = LogOf<Owner>(owner);
     const Result<uint64_t> found = log.Term(index);
     if (found.ok()) *term = *found;
     return StorageCode(log, index, found.status());
   };
   storage.entries = [](void* owner, uint64_t low, uint64_t high, uint64_t bytes_max,
                        raft_core_entry_sink* sink) {
-    const RaftLog& log = LogOf(owner);
+    const RaftLog& log = LogOf<Owner>(owner);
     const Status status = log.Read(low, high, bytes_max, [&](const EntryView& entry) {
       const raft_core_entry copied = {entry.term, entry.index, static_cast<uint32_t>(entry.type),
                                       ToCore(entry.data), ToCore(entry.context)};
@@ -56,7 +66,22 @@ raft_core_storage StorageOver(RaftLog& log) {
     });
     return StorageCode(log, low, status);
   };
+  storage.snapshot = [](void* owner, uint64_t to, raft_core_snapshot* snapshot) -> int32_t {
+    const auto offered = static_cast<const Owner*>(owner)->sender.Offer(to);
+    if (!offered.ok()) return RAFT_CORE_STORAGE_UNAVAILABLE;
+    *snapshot = {offered->index, offered->term, ToCore(offered->members)};
+    return RAFT_CORE_STORAGE_OK;
+  };
   return storage;
+}
+
+SnapshotSender::Options SenderOptions(const RaftNode::Options& options) {
+  return {.node_id = options.node_id,
+          .chunk_bytes = options.snapshot_chunk_bytes,
+          .window_frames = std::max<size_t>(options.snapshot_window_chunks, 1),
+          .resend_ticks = std::max<uint32_t>(options.election_ticks / 2, 1),
+          .stall_ticks = kSenderStallElections * options.election_ticks,
+          .linger_ticks = kLingerElections * options.election_ticks};
 }
 
 Result<std::string> EncodeVoters(const std::vector<uint64_t>& voters) {
@@ -80,6 +105,11 @@ RaftNode::RaftNode(const Options& options, kv::KeyValueStore& store, StateMachin
       machine_(machine),
       transport_(transport),
       log_(std::move(log)),
+      sender_(SenderOptions(options), store, *log_, transport),
+      receiver_({.node_id = options.node_id,
+                 .stall_ticks = kReceiverStallElections * options.election_ticks},
+                store, transport),
+      core_storage_{*log_, sender_},
       applied_(log_->opened_applied()) {}
 
 RaftNode::~RaftNode() = default;
@@ -96,6 +126,7 @@ Result<std::unique_ptr<RaftNode>> RaftNode::Open(const Options& options, kv::Key
   ASSIGN_OR_RETURN(std::unique_ptr<RaftLog> log,
                    RaftLog::Open(store, options.node_id, conf_state));
   std::unique_ptr<RaftNode> node(new RaftNode(options, store, machine, transport, std::move(log)));
+  RETURN_IF_ERROR(node->receiver_.Open());
   RETURN_IF_ERROR(node->CreateCore());
   return node;
 }
@@ -113,7 +144,7 @@ Status RaftNode::CreateCore() {
   const HardState& hard_state = log_->hard_state();
   options.hard_state = {hard_state.term, hard_state.vote, hard_state.commit};
   options.conf_state = ToCore(applied_.conf_state);
-  const raft_core_storage storage = StorageOver(*log_);
+  const raft_core_storage storage = StorageOver(core_storage_);
   char error[256] = "";
   core_.reset(raft_core_create(&options, &storage, error, sizeof error));
   if (core_ == nullptr) return Internal("the Raft core refuses its log: " + std::string(error));
@@ -137,22 +168,66 @@ Status RaftNode::FromCore(int32_t code, std::string_view doing) {
   }
 }
 
-Status RaftNode::Tick() { return FromCore(raft_core_tick(core_.get()), "tick"); }
+Status RaftNode::Tick() {
+  RETURN_IF_ERROR(FromCore(raft_core_tick(core_.get()), "tick"));
+  sender_.Tick();
+  receiver_.Tick();
+  PumpSnapshots();
+  return Status::Ok();
+}
 
 Status RaftNode::Campaign() { return FromCore(raft_core_campaign(core_.get()), "campaign"); }
 
 Status RaftNode::Receive(std::string_view message) {
+  if (IsSnapshotFrame(message)) return ReceiveSnapshotFrame(message);
+  // The round that replaces the state stands alone. Members repeat what is dropped here.
+  if (receiver_.complete().has_value()) return Unavailable("a snapshot is being installed");
   const auto* bytes = reinterpret_cast<const uint8_t*>(message.data());
   raft_core_message_header header = {};
   if (raft_core_decode_header(bytes, message.size(), &header) != RAFT_CORE_OK) {
     return InvalidArgument("a consensus message of " + std::to_string(message.size()) +
                            " bytes does not decode");
   }
-  // The core would install it from the message; ours are streamed beside it, once that exists.
+  // The core would install it from the message; ours are streamed beside it.
   if (header.type == kSnapshotMessageType) {
     return {Code::kUnimplemented, "consensus snapshots inside messages are not accepted"};
   }
   return FromCore(raft_core_step(core_.get(), bytes, message.size()), "message from a member");
+}
+
+Status RaftNode::ReceiveSnapshotFrame(std::string_view message) {
+  ASSIGN_OR_RETURN(const SnapshotFrame frame, DecodeSnapshotFrame(message));
+  if (frame.to != options_.node_id || frame.from == options_.node_id) {
+    return InvalidArgument("a snapshot frame from member " + std::to_string(frame.from) +
+                           " to member " + std::to_string(frame.to));
+  }
+  if (frame.kind == SnapshotFrameKind::kAnswer) {
+    sender_.Receive(frame);
+    PumpSnapshots();
+    return Status::Ok();
+  }
+  const CoreStatus status = GetStatus();
+  if (!receiver_.Receive(frame, status.term, status.commit_index)) return Status::Ok();
+  const SnapshotReceiver::Complete& complete = *receiver_.complete();
+  const raft_core_snapshot snapshot = {complete.index, complete.index_term,
+                                       ToCore(complete.members)};
+  const Status stepped =
+      FromCore(raft_core_step_snapshot(core_.get(), complete.from, complete.term, &snapshot),
+               "a snapshot from a member");
+  if (!stepped.ok()) receiver_.Drop(SnapshotAnswer::kRefused);
+  return stepped;
+}
+
+// Sends what the transfers under way have room for, and tells the core which ones ended.
+void RaftNode::PumpSnapshots() {
+  if (sender_.active()) {
+    const CoreStatus status = GetStatus();
+    sender_.Pump(status.is_leader ? status.term : 0);
+  }
+  for (const SnapshotSender::Outcome& outcome : sender_.TakeOutcomes()) {
+    // Without it the core would wait for ever. A poisoned core says so at the next call.
+    static_cast<void>(raft_core_report_snapshot(core_.get(), outcome.to, outcome.ok ? 1 : 0));
+  }
 }
 
 Result<uint64_t> RaftNode::Propose(std::span<const std::string_view> commands) {
@@ -182,6 +257,8 @@ Result<RaftNode::Round> RaftNode::RunRound() {
   if (stage_ == Stage::kIdle) {
     ASSIGN_OR_RETURN(const bool has_ready, TakeReady());
     if (!has_ready) {
+      SettleInstall();
+      PumpSnapshots();
       log_->ReleaseTail();
       return Round{};
     }
@@ -199,6 +276,7 @@ Result<RaftNode::Round> RaftNode::RunRound() {
   stage_ = Stage::kIdle;
   RETURN_IF_ERROR(FromCore(raft_core_advance_apply(core_.get()), "advance applied"));
   MaybeTruncateLog();
+  PumpSnapshots();
   round_.worked = true;
   return std::exchange(round_, {});
 }
@@ -208,10 +286,6 @@ Result<bool> RaftNode::TakeReady() {
   uint32_t has_ready = 0;
   RETURN_IF_ERROR(FromCore(raft_core_ready(core_.get(), &view, &has_ready), "ready"));
   if (has_ready == 0) return false;
-  if (view.has_snapshot != 0) {
-    broken_ = Internal("consensus: a snapshot came out of the core, none was put in");
-    return broken_;
-  }
   for (size_t i = 0; i < view.messages_count; ++i) {
     transport_.Send(view.messages[i].to, std::string(ToView(view.messages[i].bytes)));
   }
@@ -227,6 +301,15 @@ Result<bool> RaftNode::TakeReady() {
   entries.reserve(view.entries_count);
   for (size_t i = 0; i < view.entries_count; ++i) entries.push_back(ToEntry(view.entries[i]));
   log_batch_.Clear();
+  if (view.has_snapshot != 0) {
+    RETURN_IF_ERROR(Install(view.snapshot_index, view.snapshot_term));
+    if (!entries.empty()) {
+      broken_ = Internal("consensus: entries came with a snapshot");
+      return broken_;
+    }
+  } else {
+    SettleInstall();
+  }
   log_->StageAppend(entries, log_batch_);
   if (view.has_hard_state != 0) {
     const raft_core_hard_state& state = view.hard_state;
@@ -236,10 +319,40 @@ Result<bool> RaftNode::TakeReady() {
   return true;
 }
 
+// The core takes the state that waits: the round's write replaces state, members and log.
+Status RaftNode::Install(uint64_t index, uint64_t term) {
+  const auto& complete = receiver_.complete();
+  if (!complete.has_value() || complete->index != index || complete->index_term != term) {
+    broken_ = Internal("consensus: a snapshot at index " + std::to_string(index) +
+                       " came out of the core, none such was put in");
+    return broken_;
+  }
+  receiver_.StageInstall(log_batch_);
+  log_->StageInstall({index, term}, log_batch_);
+  installing_ = true;
+  return Status::Ok();
+}
+
+// The core was given a snapshot and did not take it: it came late, or what it has goes as far.
+void RaftNode::SettleInstall() {
+  if (!receiver_.complete().has_value()) return;
+  const bool has_it = GetStatus().commit_index >= receiver_.complete()->index;
+  receiver_.Drop(has_it ? SnapshotAnswer::kInstalled : SnapshotAnswer::kRefused);
+}
+
 Status RaftNode::WriteLog() {
   if (!log_batch_.empty()) RETURN_IF_ERROR(store_.Write(log_batch_, log_must_sync_));
   log_->CommitStaged();
   log_batch_.Clear();
+  if (installing_) {
+    installing_ = false;
+    applied_ = {receiver_.complete()->index, receiver_.complete()->members};
+    receiver_.Installed();
+    if (const Status status = machine_.Restored(applied_.index); !status.ok()) {
+      broken_ = status.Annotate("consensus: the state machine does not take a snapshot");
+      return broken_;
+    }
+  }
   for (auto& [to, message] : after_log_) transport_.Send(to, std::move(message));
   after_log_.clear();
   return Status::Ok();
@@ -290,8 +403,14 @@ void RaftNode::MaybeTruncateLog() {
       log_->bytes() < options_.truncate_bytes) {
     return;
   }
-  const uint64_t index = log_->TruncationIndex(
+  uint64_t index = log_->TruncationIndex(
       applied_.index, std::max<uint64_t>(options_.keep_entries, 1), options_.truncate_bytes / 4);
+  // A member that gets the state now needs what follows it.
+  const uint64_t entries_max = options_.truncate_entries + options_.keep_entries;
+  if (applied_entries < kHeldLogFactor * entries_max &&
+      log_->bytes() < kHeldLogFactor * options_.truncate_bytes) {
+    index = std::min(index, sender_.HoldIndex());
+  }
   if (index < log_->first_index() || index >= log_->last_index()) return;
   kv::WriteBatch batch;
   log_->StageTruncation(index, batch);

@@ -1,5 +1,7 @@
 // RaftNode: one member of a Raft group without threads, clock or sockets: the Raft core, its log, the state machine and
 // the way out for messages, driven by calls. RaftConsensus adds the thread; a simulation drives it as it is.
+// Snapshots: a member that needs entries which are gone gets the state instead (snapshot_sender.h, snapshot_receiver.h).
+// Their frames go through the same Transport and Receive(); the state is replaced in a round's write.
 //
 // Use: give it inputs (Tick, Receive, Propose, ...), then call RunRound() until it answers that there was nothing to
 // do. A round: (1) take what the core has ready; (2) write new entries and hard state in ONE batch, synced; (3) apply
@@ -18,6 +20,8 @@
 #include "common/base/result.h"
 #include "store/consensus/consensus.h"
 #include "store/consensus/raft_log.h"
+#include "store/consensus/snapshot_receiver.h"
+#include "store/consensus/snapshot_sender.h"
 #include "store/consensus/transport.h"
 
 struct raft_core;
@@ -38,6 +42,9 @@ class RaftNode {
     uint64_t truncate_entries = 10'000;
     uint64_t truncate_bytes = 64 << 20;
     uint64_t keep_entries = 1'000;
+    // A snapshot for a member that needs entries which are gone travels in chunks; so many are in memory at a time.
+    size_t snapshot_chunk_bytes = 256 << 10;
+    size_t snapshot_window_chunks = 4;
   };
   struct Answer {
     uint64_t index;
@@ -85,9 +92,16 @@ class RaftNode {
   // The core failed for good (a bug or a log it cannot read); everything answers this status from now on.
   const Status& broken() const { return broken_; }
   CoreStatus GetStatus() const;
+  // Of snapshot chunks in memory, to be sent again.
+  size_t snapshot_bytes() const { return sender_.held_bytes(); }
 
  private:
   enum class Stage { kIdle, kLogWrite, kStateWrite };
+  // What the core's storage callbacks work on.
+  struct CoreStorage {
+    RaftLog& log;
+    SnapshotSender& sender;
+  };
   struct CoreDeleter {
     void operator()(raft_core* core) const;
   };
@@ -95,6 +109,10 @@ class RaftNode {
   RaftNode(const Options& options, kv::KeyValueStore& store, StateMachine& machine,
            Transport& transport, std::unique_ptr<RaftLog> log);
   Status CreateCore();
+  Status ReceiveSnapshotFrame(std::string_view message);
+  void PumpSnapshots();
+  Status Install(uint64_t index, uint64_t term);
+  void SettleInstall();
   Status FromCore(int32_t code, std::string_view doing);
   Result<bool> TakeReady();
   Status WriteLog();
@@ -107,6 +125,9 @@ class RaftNode {
   StateMachine& machine_;
   Transport& transport_;
   const std::unique_ptr<RaftLog> log_;
+  SnapshotSender sender_;
+  SnapshotReceiver receiver_;
+  CoreStorage core_storage_;
   std::unique_ptr<raft_core, CoreDeleter> core_;
 
   Stage stage_ = Stage::kIdle;
@@ -117,6 +138,7 @@ class RaftNode {
   std::vector<std::pair<uint64_t, std::string>> after_log_;  // messages to send once the log is written
   kv::WriteBatch state_batch_;                               // of the stage kStateWrite
   AppliedState applied_;       // as in state_batch_ during kStateWrite
+  bool installing_ = false;    // log_batch_ replaces the state
 };
 
 }  // namespace brazier::consensus

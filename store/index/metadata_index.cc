@@ -30,7 +30,7 @@ uint64_t SectionBytes(const DatasetMeta& dataset) {
 }  // namespace
 
 MetadataIndex::MetadataIndex(const kv::KeyValueStore& store, uint64_t hash_seed)
-    : store_(store), window_(hash_seed) {}
+    : store_(store), hash_seed_(hash_seed), window_(hash_seed) {}
 
 Result<std::unique_ptr<MetadataIndex>> MetadataIndex::Open(const kv::KeyValueStore& store,
                                                            uint64_t hash_seed) {
@@ -80,6 +80,14 @@ void MetadataIndex::Applied(uint64_t index) {
     return;
   }
   std::erase_if(overlay_, [index](const auto& item) { return item.second.index <= index; });
+}
+
+Status MetadataIndex::Restored(uint64_t index) {
+  applying_ = index;
+  overlay_.clear();
+  service_classes_.clear();
+  window_ = IdentityWindow(hash_seed_);
+  return Load().Annotate("restoring the metadata index");
 }
 
 bool MetadataIndex::Read(const std::string& key, std::string* value) const {

@@ -38,6 +38,9 @@ class MetadataIndex {
   std::string Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch);
   // The writes of the commands up to `index` are in the store.
   void Applied(uint64_t index);
+  // The store holds another state now, as of `index`: everything in memory is read from it anew. As Open. On failure the
+  // object is of no use.
+  Status Restored(uint64_t index);
 
   static constexpr size_t kServicesCachedMax = 65'536;
 
@@ -68,6 +71,7 @@ class MetadataIndex {
   void ForgetIdentities(int64_t now_ns, const DedupBounds& bounds, kv::WriteBatch& batch);
 
   const kv::KeyValueStore& store_;
+  const uint64_t hash_seed_;
   IdentityWindow window_;
   bool has_version_ = false;
   uint64_t applying_ = 0;  // index of the command being applied

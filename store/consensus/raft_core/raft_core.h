@@ -66,6 +66,13 @@ typedef struct {
   uint64_t commit;
 } raft_core_hard_state;
 
+/* What a state is a snapshot of: the last applied entry and the members as of it. */
+typedef struct {
+  uint64_t index;
+  uint64_t term;
+  raft_core_bytes conf_state;
+} raft_core_snapshot;
+
 /* The log as the core reads it. first_index is truncated index + 1. */
 typedef struct {
   void* owner;
@@ -77,6 +84,10 @@ typedef struct {
    * least one. */
   int32_t (*entries)(void* owner, uint64_t low, uint64_t high, uint64_t bytes_max,
                      raft_core_entry_sink* sink);
+  /* Member `to` needs entries that are gone: answers OK and what will be sent to it, or anything else for "not now" (the
+   * core asks again). May be NULL. The core sends no message for it: when the owner has brought the state to `to`, it
+   * says so with raft_core_report_snapshot, and the other side calls raft_core_step_snapshot. */
+  int32_t (*snapshot)(void* owner, uint64_t to, raft_core_snapshot* snapshot);
 } raft_core_storage;
 
 void raft_core_push_entry(raft_core_entry_sink* sink, const raft_core_entry* entry);
@@ -120,7 +131,7 @@ typedef struct {
   size_t committed_count;
   const raft_core_read_state* read_states;
   size_t read_states_count;
-  uint32_t has_snapshot; /* only after a snapshot message was stepped */
+  uint32_t has_snapshot; /* only after raft_core_step_snapshot */
   uint64_t snapshot_index;
   uint64_t snapshot_term;
   raft_core_bytes snapshot_conf_state;
@@ -157,6 +168,10 @@ const char* raft_core_last_error(const raft_core* core);
 
 int32_t raft_core_tick(raft_core* core);
 int32_t raft_core_step(raft_core* core, const uint8_t* message, size_t size);
+/* Leader `from` of `term` has brought this member the state of `snapshot`. When the core takes it, the next view has it;
+ * when it does not (an old term, a commit index beyond it, entries that fit), the next view has none. */
+int32_t raft_core_step_snapshot(raft_core* core, uint64_t from, uint64_t term,
+                                const raft_core_snapshot* snapshot);
 int32_t raft_core_campaign(raft_core* core);
 /* Appends one normal entry for each command; all or none. *first_index is the first one's index, the others follow. */
 int32_t raft_core_propose(raft_core* core, const raft_core_bytes* commands, size_t count,

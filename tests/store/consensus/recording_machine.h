@@ -28,6 +28,13 @@ class RecordingMachine final : public StateMachine {
     return std::to_string(count_++);
   }
   void Applied(uint64_t index) override { applied_.store(index); }
+  Status Restored(uint64_t index) override {
+    count_ = Commands().size();
+    last_index_ = index;
+    applied_.store(index);
+    ++restores_;
+    return Status::Ok();
+  }
 
   // What the store holds, in the order of application.
   std::vector<std::string> Commands() const {
@@ -41,11 +48,13 @@ class RecordingMachine final : public StateMachine {
     return found;
   }
   uint64_t applied() const { return applied_.load(); }
+  int restores() const { return restores_; }
 
  private:
   kv::KeyValueStore& store_;
   uint64_t count_ = 0;
   uint64_t last_index_ = 0;
+  int restores_ = 0;
   std::atomic<uint64_t> applied_ = 0;
 };
 
@@ -84,7 +93,7 @@ class FaultyStore final : public kv::KeyValueStore {
     }
     unsynced_.clear();
     memory_ = kv::MakeMemoryKeyValueStore();
-    for (kv::Family family : {kv::Family::kLog, kv::Family::kState}) {
+    for (kv::Family family : {kv::Family::kLog, kv::Family::kState, kv::Family::kStaging}) {
       kv::WriteBatch copy;
       const Status status =
           durable_->Scan(family, "", "", [&](std::string_view key, std::string_view value) {

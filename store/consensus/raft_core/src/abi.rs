@@ -85,6 +85,13 @@ pub struct COptions {
 }
 
 #[repr(C)]
+pub struct CSnapshot {
+    pub index: u64,
+    pub term: u64,
+    pub conf_state: CBytes,
+}
+
+#[repr(C)]
 pub struct CMessage {
     pub to: u64,
     pub bytes: CBytes,

@@ -9,7 +9,7 @@ use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
 use slog::{o, Discard, Logger};
 
 use crate::abi::{CBytes, CEntry, CHardState, CMessage, COptions, CReadState, CStatus, CView};
-use crate::storage::{CStorage, CallbackStorage};
+use crate::storage::{decode_members, snapshot_of, CStorage, CallbackStorage};
 
 pub const INVALID: i32 = 1;
 pub const NOT_LEADER: i32 = 2;
@@ -52,7 +52,9 @@ struct ViewBuffers {
 impl ViewBuffers {
     fn encode_messages(&mut self, messages: &[Message]) -> Result<Vec<CMessage>, Failure> {
         let mut out = Vec::with_capacity(messages.len());
-        for message in messages {
+        // The storage was told when it was asked for the snapshot; what it streams stands for the message.
+        let is_snapshot = |m: &Message| m.msg_type == MessageType::MsgSnapshot as i32;
+        for message in messages.iter().filter(|m| !is_snapshot(m)) {
             let bytes = message
                 .write_to_bytes()
                 .map_err(|e| fail(FAILED, format!("encoding a message: {e}")))?;
@@ -79,6 +81,9 @@ pub struct Core {
     election_ticks: usize,
     attempts: u64,
     elapsed_before: usize,
+    /// A leader believes that this member has the log up to here; it has not: its disk was lost. Until it has again, it
+    /// neither votes nor campaigns, or what it once acknowledged could be outvoted.
+    lost_until: u64,
 }
 
 fn split_mix(mut x: u64) -> u64 {
@@ -131,6 +136,7 @@ impl Core {
             election_ticks,
             attempts: 0,
             elapsed_before: 0,
+            lost_until: 0,
         };
         core.fix_election_timeout();
         Ok(core)
@@ -166,8 +172,16 @@ impl Core {
         outcome
     }
 
+    fn has_lost_log(&self) -> bool {
+        self.node.raft.raft_log.committed < self.lost_until
+    }
+
     pub fn tick(&mut self) -> Outcome {
+        let has_lost_log = self.has_lost_log();
         self.input(|node| {
+            if has_lost_log {
+                node.raft.election_elapsed = 0;
+            }
             node.tick();
             Ok(())
         })
@@ -181,10 +195,48 @@ impl Core {
         if MessageType::from_i32(message.msg_type).is_none() {
             return Err(fail(INVALID, format!("message type {}", message.msg_type)));
         }
+        self.idle()?;
+        let last_index = self.node.raft.raft_log.last_index();
+        let kind = message.get_msg_type();
+        if kind == MessageType::MsgHeartbeat
+            && message.term >= self.node.raft.term
+            && message.commit > last_index
+        {
+            // The core would panic.
+            self.lost_until = self.lost_until.max(message.commit);
+            message.commit = last_index;
+        }
+        let campaigns = [
+            MessageType::MsgRequestVote,
+            MessageType::MsgRequestPreVote,
+            MessageType::MsgTimeoutNow,
+        ];
+        if self.has_lost_log() && campaigns.contains(&kind) {
+            return Err(fail(FAILED, "this member lost its log and does not vote until it has it again"));
+        }
+        self.input(|node| node.step(message).map_err(from_raft))
+    }
+
+    /// The leader's snapshot message, as if it had come from the network.
+    pub fn step_snapshot(&mut self, from: u64, term: u64, index: u64, snapshot_term: u64,
+                         members: &[u8]) -> Outcome {
+        let members = decode_members(members).map_err(|e| fail(INVALID, format!("members: {e}")))?;
+        if index == 0 || snapshot_term == 0 || snapshot_term > term {
+            return Err(fail(INVALID, format!("a snapshot at index {index}, term {snapshot_term}")));
+        }
+        let mut message = Message::default();
+        message.set_msg_type(MessageType::MsgSnapshot);
+        message.from = from;
+        message.to = self.node.raft.id;
+        message.term = term;
+        message.set_snapshot(snapshot_of(index, snapshot_term, members));
         self.input(|node| node.step(message).map_err(from_raft))
     }
 
     pub fn campaign(&mut self) -> Outcome {
+        if self.has_lost_log() {
+            return Err(fail(FAILED, "this member lost its log"));
+        }
         self.input(|node| node.campaign().map_err(from_raft))
     }
 

@@ -12,7 +12,7 @@ use protobuf::Message as _;
 use raft::eraftpb::{ConfState, Message};
 
 use crate::abi::{
-    bytes_of, CBytes, CEntry, CMessageHeader, COptions, CStatus, CView, EntrySink,
+    bytes_of, CBytes, CEntry, CMessageHeader, COptions, CSnapshot, CStatus, CView, EntrySink,
 };
 use crate::core::{Core, Failure, Outcome, INVALID};
 use crate::storage::{copy_entry, CStorage};
@@ -126,6 +126,20 @@ pub unsafe extern "C" fn raft_core_tick(core: *mut raft_core) -> i32 {
 #[no_mangle]
 pub unsafe extern "C" fn raft_core_step(core: *mut raft_core, data: *const u8, size: usize) -> i32 {
     guard(core, |core| core.step(bytes_of(data, size)))
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn raft_core_step_snapshot(
+    core: *mut raft_core,
+    from: u64,
+    term: u64,
+    snapshot: *const CSnapshot,
+) -> i32 {
+    guard(core, |core| {
+        let snapshot = &*snapshot;
+        let members = snapshot.conf_state.to_vec();
+        core.step_snapshot(from, term, snapshot.index, snapshot.term, &members)
+    })
 }
 
 #[no_mangle]

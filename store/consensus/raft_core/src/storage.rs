@@ -2,10 +2,11 @@
 
 use std::ffi::c_void;
 
+use protobuf::Message as _;
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
 
-use crate::abi::{CEntry, EntrySink};
+use crate::abi::{CBytes, CEntry, CSnapshot, EntrySink};
 
 pub const OK: i32 = 0;
 pub const COMPACTED: i32 = 1;
@@ -19,6 +20,7 @@ pub struct CStorage {
     pub last_index: extern "C" fn(*mut c_void) -> u64,
     pub term: extern "C" fn(*mut c_void, u64, *mut u64) -> i32,
     pub entries: extern "C" fn(*mut c_void, u64, u64, u64, *mut EntrySink) -> i32,
+    pub snapshot: Option<extern "C" fn(*mut c_void, u64, *mut CSnapshot) -> i32>,
 }
 
 pub struct CallbackStorage {
@@ -85,11 +87,48 @@ impl Storage for CallbackStorage {
         Ok((self.c.last_index)(self.c.owner))
     }
 
-    // The state lives in the same store as the log and is streamed outside the core; until that exists a peer that
-    // is behind the log waits.
-    fn snapshot(&self, _request_index: u64, _to: u64) -> Result<Snapshot> {
-        Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable))
+    // The state lives in the same store as the log and is streamed outside the core: the core learns what it is a
+    // snapshot of, nothing more.
+    fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
+        let not_now = || Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable));
+        let Some(callback) = self.c.snapshot else { return not_now() };
+        let mut found = CSnapshot { index: 0, term: 0, conf_state: CBytes::empty() };
+        if callback(self.c.owner, to, &mut found) != OK || found.index < request_index.max(1) {
+            return not_now();
+        }
+        // SAFETY: the owner keeps the bytes readable until its next callback.
+        let conf_state = unsafe { decode_members(&found.conf_state.to_vec()) };
+        match conf_state {
+            Ok(conf_state) => Ok(snapshot_of(found.index, found.term, conf_state)),
+            Err(_) => not_now(),
+        }
     }
+}
+
+/// Members that a core can be restored to. The core would panic on others.
+pub fn decode_members(bytes: &[u8]) -> std::result::Result<ConfState, String> {
+    let mut members = ConfState::default();
+    members.merge_from_bytes(bytes).map_err(|e| e.to_string())?;
+    let mut ids: Vec<u64> = members.voters.iter().chain(members.learners.iter()).copied().collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    if members.voters.is_empty() || ids.len() != count || ids[0] == 0 {
+        return Err("no voters, or ids that are 0 or repeated".into());
+    }
+    if !members.voters_outgoing.is_empty() || !members.learners_next.is_empty() || members.auto_leave {
+        return Err("members in the middle of a joint change".into());
+    }
+    Ok(members)
+}
+
+pub fn snapshot_of(index: u64, term: u64, members: ConfState) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let metadata = snapshot.mut_metadata();
+    metadata.index = index;
+    metadata.term = term;
+    metadata.set_conf_state(members);
+    snapshot
 }
 
 /// Copies a C entry.

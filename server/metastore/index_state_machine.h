@@ -24,13 +24,21 @@ class IndexStateMachine final : public consensus::StateMachine {
 
   void Applied(uint64_t index) override {
     index_.Applied(index);
+    SetWindowBytes();
+  }
+
+  Status Restored(uint64_t index) override {
+    RETURN_IF_ERROR(index_.Restored(index));
+    SetWindowBytes();
+    return Status::Ok();
+  }
+
+ private:
+  void SetWindowBytes() {
     metrics_.dedup_window_bytes.Set(static_cast<int64_t>(
         index_.window_identities() * index::IdentityWindow::kIdentityBytes));
   }
 
-  Status Restored(uint64_t index) override { return index_.Restored(index); }
-
- private:
   index::MetadataIndex& index_;
   const Clock& clock_;
   IndexMetrics metrics_;

@@ -81,6 +81,22 @@ class IndexUnderTest {
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     index_ = std::move(opened).value();
   }
+  // Another replica's state in place of this one's, as a snapshot brings it: the index object stays.
+  Status TakeStateOf(const IndexUnderTest& other) {
+    kv::WriteBatch batch;
+    batch.ClearStaging();
+    const Status read = other.store_->Scan(kv::Family::kState, "", "",
+                                           [&](std::string_view key, std::string_view value) {
+                                             batch.Put(kv::Family::kStaging, std::string(key),
+                                                       std::string(value));
+                                             return true;
+                                           });
+    EXPECT_TRUE(read.ok());
+    batch.SwapState();
+    EXPECT_TRUE(store_->Write(batch, true).ok());
+    log_index_ = other.log_index_;
+    return index_->Restored(log_index_);
+  }
   // Applies the commands as one round: their writes reach the store together, after the last.
   std::vector<std::string> Round(const std::vector<std::string>& commands) {
     kv::WriteBatch batch;

@@ -289,6 +289,33 @@ TEST_F(MetadataIndexTest, ADamagedWindowIsCorruption) {
   EXPECT_EQ(MetadataIndex::Open(index_.store(), 0).status().code(), Code::kCorruption);
 }
 
+TEST_F(MetadataIndexTest, ARestoredStateLeavesNothingOfTheOldOne) {
+  const auto block = [](uint64_t n, std::string service, std::vector<uint64_t> identities) {
+    return MakeBlock(n, {MakeDataset("t", std::move(service), 100, 200, std::move(identities))});
+  };
+  IndexUnderTest other;
+  for (uint64_t n = 1; n <= 10; ++n) ASSERT_TRUE(other.Add({block(n, "theirs", {n})}).ok());
+  for (uint64_t n = 11; n <= 15; ++n) ASSERT_TRUE(index_.Add({block(n, "ours", {n})}).ok());
+  ASSERT_TRUE(index_.TakeStateOf(other).ok());
+  EXPECT_EQ(index_.Dump(), other.Dump());
+  EXPECT_EQ(index_.index().window_identities(), 10u);
+  // Known and unknown blocks, identities and services, of either history.
+  const std::string command = CommandOf({block(1, "theirs", {1}), block(11, "ours", {11, 20}),
+                                         block(21, "ours", {3, 12}), block(22, "theirs", {20})});
+  EXPECT_EQ(index_.Round({command}), other.Round({command}));
+  EXPECT_EQ(index_.Dump(), other.Dump());
+  EXPECT_EQ(index_.Find({.tenants = {"t"}, .start_ns = 0, .end_ns = 1000, .service = "ours"})->size(),
+            2u);
+}
+
+TEST_F(MetadataIndexTest, ARestoredStateOfALaterVersionIsRefused) {
+  IndexUnderTest other;
+  kv::WriteBatch batch;
+  batch.Put(kv::Family::kState, VersionKey(), "2");
+  ASSERT_TRUE(other.store().Write(batch, false).ok());
+  EXPECT_EQ(index_.TakeStateOf(other).code(), Code::kFailedPrecondition);
+}
+
 TEST_F(MetadataIndexTest, OtherKeysOfTheFamilyAreLeftAlone) {
   kv::WriteBatch batch;
   batch.Put(kv::Family::kState, "h", "before");

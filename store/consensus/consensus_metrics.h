@@ -37,6 +37,14 @@ struct ConsensusMetrics {
                                "Proposals that wait or are in flight.")),
         proposals_total(r.GetCounter("brazier_consensus_proposals_total",
                                      "Commands proposed here, refused ones included.")),
+        snapshots_sent_total(r.GetCounter("brazier_consensus_snapshots_sent_total",
+                                          "Snapshots that another member has in place.")),
+        snapshots_failed_total(
+            r.GetCounter("brazier_consensus_snapshots_failed_total",
+                         "Snapshots for other members that were refused or stalled.")),
+        snapshots_installed_total(
+            r.GetCounter("brazier_consensus_snapshots_installed_total",
+                         "Snapshots that replaced the state of this member.")),
         write_failures_total(r.GetCounter("brazier_consensus_write_failures_total",
                                           "Writes of log or state that failed.")),
         propose_to_apply_seconds(
@@ -76,6 +84,9 @@ struct ConsensusMetrics {
   Gauge& log_bytes;
   Gauge& queue_bytes;
   Counter& proposals_total;
+  Counter& snapshots_sent_total;
+  Counter& snapshots_failed_total;
+  Counter& snapshots_installed_total;
   Counter& write_failures_total;
   Histogram& propose_to_apply_seconds;
   Histogram& log_fsync_seconds;

@@ -412,6 +412,11 @@ void RaftConsensus::FinishReadGroup(std::shared_ptr<ReadGroup>& group, const Sta
 void RaftConsensus::Publish() {
   core_status_ = node_->GetStatus();
   metrics_.Set(core_status_);
+  const RaftNode::SnapshotFigures& figures = node_->snapshot_figures();
+  metrics_.snapshots_sent_total.Add(figures.sent - counted_snapshots_.sent);
+  metrics_.snapshots_failed_total.Add(figures.failed - counted_snapshots_.failed);
+  metrics_.snapshots_installed_total.Add(figures.installed - counted_snapshots_.installed);
+  counted_snapshots_ = figures;
   std::lock_guard lock(mu_);
   status_ = core_status_;
   published_failure_ = failure_;

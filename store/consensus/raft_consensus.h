@@ -126,6 +126,7 @@ class RaftConsensus final : public Consensus {
   // Of the consensus thread.
   std::unique_ptr<RaftNode> node_;
   RaftNode::CoreStatus core_status_;
+  RaftNode::SnapshotFigures counted_snapshots_;  // as the metrics have them
   std::deque<Proposal> waiting_;    // taken from the inbox, not proposed yet
   std::deque<Proposal> in_flight_;  // proposed, ascending by index
   std::deque<std::string> to_receive_;

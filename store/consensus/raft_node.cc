@@ -225,6 +225,7 @@ void RaftNode::PumpSnapshots() {
     sender_.Pump(status.is_leader ? status.term : 0);
   }
   for (const SnapshotSender::Outcome& outcome : sender_.TakeOutcomes()) {
+    ++(outcome.ok ? snapshot_figures_.sent : snapshot_figures_.failed);
     // Without it the core would wait for ever. A poisoned core says so at the next call.
     static_cast<void>(raft_core_report_snapshot(core_.get(), outcome.to, outcome.ok ? 1 : 0));
   }
@@ -346,6 +347,7 @@ Status RaftNode::WriteLog() {
   log_batch_.Clear();
   if (installing_) {
     installing_ = false;
+    ++snapshot_figures_.installed;
     applied_ = {receiver_.complete()->index, receiver_.complete()->members};
     receiver_.Installed();
     if (const Status status = machine_.Restored(applied_.index); !status.ok()) {

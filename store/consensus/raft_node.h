@@ -61,6 +61,12 @@ class RaftNode {
     std::vector<Answer> answers;
     std::vector<ConfirmedRead> reads;
   };
+  // Since Open.
+  struct SnapshotFigures {
+    uint64_t sent = 0;       // that the other side has in place
+    uint64_t failed = 0;     // refused or stalled; they begin anew
+    uint64_t installed = 0;  // here
+  };
   struct CoreStatus : ConsensusStatus {
     bool committed_in_term = false;  // a leader that can serve
     bool is_singleton = false;       // the group has one voter
@@ -94,6 +100,7 @@ class RaftNode {
   CoreStatus GetStatus() const;
   // Of snapshot chunks in memory, to be sent again.
   size_t snapshot_bytes() const { return sender_.held_bytes(); }
+  const SnapshotFigures& snapshot_figures() const { return snapshot_figures_; }
 
  private:
   enum class Stage { kIdle, kLogWrite, kStateWrite };
@@ -139,6 +146,7 @@ class RaftNode {
   kv::WriteBatch state_batch_;                               // of the stage kStateWrite
   AppliedState applied_;       // as in state_batch_ during kStateWrite
   bool installing_ = false;    // log_batch_ replaces the state
+  SnapshotFigures snapshot_figures_;
 };
 
 }  // namespace brazier::consensus

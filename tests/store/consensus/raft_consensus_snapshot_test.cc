@@ -38,6 +38,7 @@ class Switchboard final : public Transport {
 
 struct Member {
   TemporaryFolder folder;
+  std::unique_ptr<MetricsRegistry> metrics;
   std::unique_ptr<kv::KeyValueStore> store;
   std::unique_ptr<RecordingMachine> machine;
   std::unique_ptr<RaftConsensus> consensus;
@@ -62,6 +63,8 @@ class RaftConsensusSnapshotTest : public testing::Test {
     options.node.keep_entries = 10;
     options.tick_ms = 20;
     options.transport = &switchboard_;
+    member.metrics = std::make_unique<MetricsRegistry>();
+    options.registry = member.metrics.get();
     auto opened = RaftConsensus::OpenRaft(options, *member.store, *member.machine, SystemClock());
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     member.consensus = std::move(opened).value();
@@ -101,6 +104,11 @@ class RaftConsensusSnapshotTest : public testing::Test {
     return members_[id].machine->Commands();
   }
 
+  uint64_t CounterOf(uint64_t id, std::string_view what) {
+    const std::string name = "brazier_consensus_snapshots_" + std::string(what) + "_total";
+    return members_[id].metrics->GetCounter(name, "").value();
+  }
+
   Switchboard switchboard_;
   std::map<uint64_t, Member> members_;
 };
@@ -117,6 +125,9 @@ TEST_F(RaftConsensusSnapshotTest, AMemberCatchesUpServesReadsAndRestarts) {
   EXPECT_GE(members_[3].machine->restores(), 1);
   EXPECT_TRUE(served == Read(1));
   EXPECT_TRUE(served == Read(2));
+  EXPECT_GE(CounterOf(3, "installed"), 1u);
+  EXPECT_EQ(CounterOf(1, "installed") + CounterOf(2, "installed"), 0u);
+  EXPECT_GE(CounterOf(1, "sent") + CounterOf(2, "sent"), 1u);
 
   Stop(3);
   Start(3);

@@ -167,6 +167,8 @@ void raft_core_destroy(raft_core* core);
 const char* raft_core_last_error(const raft_core* core);
 
 int32_t raft_core_tick(raft_core* core);
+/* A heartbeat that counts on entries which this log does not have means that the log was lost with its disk: the core
+ * tells the leader, and answers RAFT_CORE_FAILED to votes and raft_core_campaign until it has committed as much again. */
 int32_t raft_core_step(raft_core* core, const uint8_t* message, size_t size);
 /* Leader `from` of `term` has brought this member the state of `snapshot`. When the core takes it, the next view has it;
  * when it does not (an old term, a commit index beyond it, entries that fit), the next view has none. */

@@ -86,6 +86,20 @@ pub struct Core {
     lost_until: u64,
 }
 
+/// Makes a leader that believes this member to be up to date look again: it takes the rejection of an index beyond all it
+/// sent for a lost message, and probes.
+fn rejection_of_all(raft: &raft::Raft<CallbackStorage>, leader: u64, last_index: u64) -> Message {
+    let mut rejection = Message::default();
+    rejection.set_msg_type(MessageType::MsgAppendResponse);
+    rejection.from = raft.id;
+    rejection.to = leader;
+    rejection.term = raft.term;
+    rejection.reject = true;
+    rejection.index = u64::MAX;
+    rejection.reject_hint = last_index;
+    rejection
+}
+
 fn split_mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -205,6 +219,12 @@ impl Core {
             // The core would panic.
             self.lost_until = self.lost_until.max(message.commit);
             message.commit = last_index;
+            let leader = message.from;
+            return self.input(|node| {
+                node.step(message).map_err(from_raft)?;
+                node.raft.msgs.push(rejection_of_all(&node.raft, leader, last_index));
+                Ok(())
+            });
         }
         let campaigns = [
             MessageType::MsgRequestVote,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/hash.h"
 #include "store/consensus/raft_core/raft_core.h"
 
 namespace brazier::consensus {
@@ -101,6 +102,7 @@ void RaftNode::CoreDeleter::operator()(raft_core* core) const { raft_core_destro
 RaftNode::RaftNode(const Options& options, kv::KeyValueStore& store, StateMachine& machine,
                    Transport& transport, std::unique_ptr<RaftLog> log)
     : options_(options),
+      first_read_(MixHash(options.seed, options.node_id)),
       store_(store),
       machine_(machine),
       transport_(transport),
@@ -242,7 +244,7 @@ Result<uint64_t> RaftNode::Propose(std::span<const std::string_view> commands) {
 }
 
 Status RaftNode::RequestRead(uint64_t request) {
-  return FromCore(raft_core_read_index(core_.get(), request), "read index");
+  return FromCore(raft_core_read_index(core_.get(), first_read_ + request), "read index");
 }
 
 Status RaftNode::ReportUnreachable(uint64_t id) {
@@ -296,7 +298,7 @@ Result<bool> RaftNode::TakeReady() {
     after_log_.emplace_back(message.to, ToView(message.bytes));
   }
   for (size_t i = 0; i < view.read_states_count; ++i) {
-    round_.reads.push_back({view.read_states[i].request, view.read_states[i].index});
+    round_.reads.push_back({view.read_states[i].request - first_read_, view.read_states[i].index});
   }
   std::vector<EntryView> entries;
   entries.reserve(view.entries_count);

@@ -35,7 +35,9 @@ class RaftNode {
     std::vector<uint64_t> voters;       // of the group when it is founded; empty: this node alone
     uint32_t election_ticks = 6;        // the timeout is drawn from [n, 2n) ticks
     uint32_t heartbeat_ticks = 1;
-    uint64_t seed = 0;                  // of election timeouts
+    // Of election timeouts, and of the numbers under which reads travel: another one at every start, since answers to
+    // an earlier incarnation's reads may still be under way.
+    uint64_t seed = 0;
     uint64_t round_bytes_max = 4 << 20; // of committed entries applied in one round
     uint64_t uncommitted_bytes_max = 64 << 20;
     // The log is truncated when this much of it is applied, down to the last keep_entries (and a quarter of the bytes).
@@ -86,7 +88,7 @@ class RaftNode {
   Status Receive(std::string_view message);
   // Appends the commands; returns the index of the first, the others follow. kUnavailable on a node that does not lead.
   Result<uint64_t> Propose(std::span<const std::string_view> commands);
-  // The answer comes with a round, or never: ask again.
+  // The answer comes with a round, or never: ask again, under another number.
   Status RequestRead(uint64_t request);
   Status ReportUnreachable(uint64_t id);
   Status TransferLeader(uint64_t to);
@@ -128,6 +130,9 @@ class RaftNode {
   void MaybeTruncateLog();
 
   const Options options_;
+  // Added to requests on the wire. The leader tells reads and their confirmations apart by this number alone, whoever
+  // asks: two members or two incarnations that count from 1 would be answered with each other's, older, index.
+  const uint64_t first_read_;
   kv::KeyValueStore& store_;
   StateMachine& machine_;
   Transport& transport_;

@@ -1,5 +1,6 @@
 // Transport: how a Raft group's messages reach its other members. One-way and lossy by contract: Raft repeats what is
-// lost. Implementations own connections and authentication; a member hands what it receives to RaftConsensus::Receive.
+// lost, and bears what comes late, twice or in another order. Implementations own connections and authentication; a
+// member hands what it receives to RaftConsensus::Receive.
 #pragma once
 
 #include <cstdint>

@@ -250,6 +250,126 @@ TEST(RaftNodeGroupTest, TheSameSeedGivesTheSameRun) {
   EXPECT_NE(first.first, run(43).first);
 }
 
+// Three members whose messages the test delivers.
+class ReadIndexTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (uint64_t id = 1; id <= 3; ++id) Start(id);
+    ASSERT_TRUE(members_[1].node->Campaign().ok());
+    Deliver();
+    Propose("first");
+  }
+  void Start(uint64_t id) {
+    Member& member = members_[id];
+    member.node.reset();
+    if (member.network == nullptr) member.network = std::make_unique<Network>(id, wire_);
+    member.machine = std::make_unique<RecordingMachine>(member.store);
+    RaftNode::Options options;
+    options.node_id = id;
+    options.voters = {1, 2, 3};
+    options.seed = ++starts_;
+    auto node = RaftNode::Open(options, member.store, *member.machine, *member.network);
+    ASSERT_TRUE(node.ok()) << node.status().ToString();
+    member.node = std::move(node).value();
+  }
+  void Propose(std::string_view command) {
+    ASSERT_TRUE(members_[1].node->Propose(std::span(&command, 1)).ok());
+    Deliver();
+  }
+  // Until nothing is under way; what goes to `held_for_` is kept in `held_`.
+  void Deliver() {
+    bool worked = true;
+    while (worked) {
+      worked = !wire_.empty();
+      for (auto& [id, member] : members_) {
+        for (;;) {
+          Result<RaftNode::Round> round = member.node->RunRound();
+          ASSERT_TRUE(round.ok());
+          if (!round->worked) break;
+          worked = true;
+          member.reads.insert(member.reads.end(), round->reads.begin(), round->reads.end());
+        }
+      }
+      std::deque<Envelope> wire;
+      std::swap(wire, wire_);
+      for (Envelope& envelope : wire) {
+        seen_.push_back(envelope);
+        if (envelope.to == held_for_) {
+          held_.push_back(std::move(envelope));
+        } else {
+          static_cast<void>(members_[envelope.to].node->Receive(envelope.message));
+        }
+      }
+    }
+  }
+
+  struct Member {
+    FaultyStore store;
+    std::unique_ptr<Network> network;
+    std::unique_ptr<RecordingMachine> machine;
+    std::unique_ptr<RaftNode> node;
+    std::vector<RaftNode::ConfirmedRead> reads;
+  };
+  std::deque<Envelope> wire_;
+  std::map<uint64_t, Member> members_;
+  uint64_t starts_ = 0;
+  uint64_t held_for_ = 0;
+  std::deque<Envelope> held_;
+  std::vector<Envelope> seen_;
+};
+
+TEST_F(ReadIndexTest, AnAnswerToAnEarlierIncarnationConfirmsNothing) {
+  held_for_ = 2;
+  ASSERT_TRUE(members_[2].node->RequestRead(1).ok());
+  Deliver();
+  const std::deque<Envelope> late = std::move(held_);
+  held_for_ = 0;
+  Start(2);
+  Propose("second");
+  ASSERT_TRUE(members_[1].node->Tick().ok());
+  Deliver();
+  ASSERT_EQ(members_[2].node->GetStatus().leader_id, 1u);
+  const uint64_t committed = members_[1].node->GetStatus().commit_index;
+
+  wire_ = late;
+  ASSERT_TRUE(members_[2].node->RequestRead(1).ok());
+  Deliver();
+  bool is_confirmed = false;
+  for (const RaftNode::ConfirmedRead& read : members_[2].reads) {
+    if (read.request != 1) continue;
+    is_confirmed = true;
+    EXPECT_GE(read.index, committed) << "the read would miss a command that was committed before it";
+  }
+  EXPECT_TRUE(is_confirmed);
+}
+
+TEST_F(ReadIndexTest, MembersThatAskUnderOneNumberAreAllAnswered) {
+  for (auto& [id, member] : members_) ASSERT_TRUE(member.node->RequestRead(7).ok());
+  Deliver();
+  for (auto& [id, member] : members_) {
+    ASSERT_EQ(member.reads.size(), 1u) << "member " << id;
+    EXPECT_EQ(member.reads[0].request, 7u);
+  }
+}
+
+TEST_F(ReadIndexTest, MessagesThatComeTwiceConfirmNoNewRead) {
+  seen_.clear();
+  ASSERT_TRUE(members_[2].node->RequestRead(1).ok());
+  Deliver();
+  ASSERT_EQ(members_[2].reads.size(), 1u);
+
+  // Nobody hears the leader any more; it hears the old messages again.
+  ASSERT_TRUE(members_[1].node->RequestRead(5).ok());
+  for (const Envelope& envelope : seen_) {
+    if (envelope.to == 1) static_cast<void>(members_[1].node->Receive(envelope.message));
+  }
+  for (int i = 0; i < 10; ++i) {
+    const Result<RaftNode::Round> round = members_[1].node->RunRound();
+    ASSERT_TRUE(round.ok());
+    EXPECT_TRUE(round->reads.empty()) << "a read was confirmed by nobody";
+  }
+}
+
 class RaftNodeTest : public testing::Test {
  protected:
   void Open(RaftNode::Options options = {}) {

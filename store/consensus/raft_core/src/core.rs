@@ -78,6 +78,8 @@ pub struct Core {
     committed: Vec<Entry>,
     buffers: ViewBuffers,
     seed: u64,
+    /// Of the last read context.
+    reads: u64,
     election_ticks: usize,
     attempts: u64,
     elapsed_before: usize,
@@ -147,6 +149,7 @@ impl Core {
             committed: Vec::new(),
             buffers: ViewBuffers::default(),
             seed: options.seed,
+            reads: 0,
             election_ticks,
             attempts: 0,
             elapsed_before: 0,
@@ -234,6 +237,13 @@ impl Core {
         if self.has_lost_log() && campaigns.contains(&kind) {
             return Err(fail(FAILED, "this member lost its log and does not vote until it has it again"));
         }
+        if message.msg_type == MessageType::MsgReadIndex as i32 {
+            let request = match &message.entries[..] {
+                [entry] if entry.data.len() >= 8 => entry.data[..8].to_vec(),
+                _ => return Err(fail(INVALID, "a read request without its number")),
+            };
+            message.entries[0].data = self.read_context(&request);
+        }
         self.input(|node| node.step(message).map_err(from_raft))
     }
 
@@ -251,6 +261,14 @@ impl Core {
         message.term = term;
         message.set_snapshot(snapshot_of(index, snapshot_term, members));
         self.input(|node| node.step(message).map_err(from_raft))
+    }
+
+    /// The context of a read: the asker's number, and one of ours. raft-rs takes an acknowledgement of a context for one of
+    /// all reads before it in its queue. Were a context to come twice, by a request that was delivered twice, then old
+    /// acknowledgements of it would confirm new reads, even for a leader that was replaced long ago.
+    fn read_context(&mut self, request: &[u8]) -> Vec<u8> {
+        self.reads += 1;
+        [request, &self.reads.to_le_bytes()].concat()
     }
 
     pub fn campaign(&mut self) -> Outcome {
@@ -280,8 +298,10 @@ impl Core {
     }
 
     pub fn read_index(&mut self, request: u64) -> Outcome {
+        self.idle()?;
+        let context = self.read_context(&request.to_le_bytes());
         self.input(|node| {
-            node.read_index(request.to_le_bytes().to_vec());
+            node.read_index(context);
             Ok(())
         })
     }
@@ -470,7 +490,7 @@ fn read_states(states: Vec<raft::ReadState>) -> Vec<CReadState> {
     states
         .into_iter()
         .filter_map(|state| {
-            let request = <[u8; 8]>::try_from(state.request_ctx.as_slice()).ok()?;
+            let request = <[u8; 8]>::try_from(state.request_ctx.get(..8)?).ok()?;
             Some(CReadState { index: state.index, request: u64::from_le_bytes(request) })
         })
         .collect()

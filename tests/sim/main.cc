@@ -1,9 +1,10 @@
 // brazier-sim: runs seeds of the simulation, one after another, until one fails. docs/simulation.md.
 //
-//   brazier-sim [--seeds N] [--first S] [--minutes M] [--canary NAME] [--print 1]
+//   brazier-sim [--seeds N] [--first S] [--minutes M] [--faulty-seconds T] [--truncate 1] [--canary NAME] [--print 1]
 //
 // Ends after N seeds or M minutes, whichever comes first; with neither, after 1,000 seeds. Exit code 1: a seed failed,
 // 2: wrong arguments.
+// --faulty-seconds: virtual time with faults, 40 when not given. --truncate 1: members cut their logs short.
 // --print 1 shows what happens, to follow one seed by eye.
 #include <unistd.h>
 
@@ -53,11 +54,15 @@ int Main(int argc, char** argv) {
       options.seed = number;
     } else if (name == "--minutes" && is_number) {
       minutes = number;
+    } else if (name == "--faulty-seconds" && is_number && number > 0 && number <= 100'000) {
+      options.faulty_ns = static_cast<int64_t>(number) * kSecond;
+    } else if (name == "--truncate" && is_number) {
+      options.truncates = number != 0;
     } else if (name == "--print" && is_number) {
       options.prints = number != 0;
     } else if (name != "--canary" || !ParseCanary(value, &options.canary)) {
-      std::fprintf(stderr, "usage: brazier-sim [--seeds N] [--first S] [--minutes M] [--canary NAME]"
-                           " [--print 1]\n");
+      std::fprintf(stderr, "usage: brazier-sim [--seeds N] [--first S] [--minutes M] [--faulty-seconds T]"
+                           " [--truncate 1] [--canary NAME] [--print 1]\n");
       return 2;
     }
   }

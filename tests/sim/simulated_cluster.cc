@@ -31,6 +31,10 @@ class Cluster {
     SimulatedMember::Options member;
     for (uint64_t id = 1; id <= (random_.Below(4) == 0 ? 5u : 3u); ++id) member.voters.push_back(id);
     member.canary = options.canary;
+    if (options.truncates) {
+      member.truncate_entries = 20;
+      member.keep_entries = 10;
+    }
     if (forgets_) member.dedup = {.window_ns = 5 * kSecond, .bytes_max = 16 * 20};
     for (uint64_t id : member.voters) {
       member.id = id;
@@ -134,6 +138,11 @@ std::string_view CanaryName(Canary canary) {
 
 std::string ReplayCommand(const SimulationOptions& options) {
   std::string command = "./dev sim --seeds 1 --first " + std::to_string(options.seed);
+  const SimulationOptions defaults;
+  if (options.faulty_ns != defaults.faulty_ns) {
+    command += " --faulty-seconds " + std::to_string(options.faulty_ns / kSecond);
+  }
+  if (options.truncates) command += " --truncate 1";
   if (options.canary != Canary::kNone) command += " --canary " + std::string(CanaryName(options.canary));
   return command;
 }

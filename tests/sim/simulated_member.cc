@@ -57,6 +57,8 @@ Status SimulatedMember::Start() {
   RaftNode::Options node;
   node.node_id = options_.id;
   node.voters = options_.voters;
+  node.truncate_entries = options_.truncate_entries;
+  node.keep_entries = options_.keep_entries;
   node.election_ticks = options_.election_ticks;
   node.seed = world_.random.Next();
   ASSIGN_OR_RETURN(node_, RaftNode::Open(node, store_, *checked_, network_));

@@ -42,6 +42,8 @@ class SimulatedMember {
     uint64_t id = 1;
     std::vector<uint64_t> voters;
     index::DedupBounds dedup;
+    uint64_t truncate_entries = 10'000;  // see RaftNode::Options
+    uint64_t keep_entries = 1'000;
     Canary canary = Canary::kNone;
     int64_t tick_ns = 50 * kMs;
     uint32_t election_ticks = 6;

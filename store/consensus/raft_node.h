@@ -130,8 +130,8 @@ class RaftNode {
   void MaybeTruncateLog();
 
   const Options options_;
-  // Added to requests on the wire. The leader tells reads and their confirmations apart by this number alone, whoever
-  // asks: two members or two incarnations that count from 1 would be answered with each other's, older, index.
+  // Added to requests on the wire: a late answer to a read of an earlier incarnation, which counted from 1 as this one
+  // does, must not pass for the answer to a read of this one, since it names an older index.
   const uint64_t first_read_;
   kv::KeyValueStore& store_;
   StateMachine& machine_;

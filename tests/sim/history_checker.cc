@@ -96,6 +96,12 @@ void HistoryChecker::Applied(uint64_t member, uint64_t index, std::string_view c
   }
 }
 
+void HistoryChecker::Restored(uint64_t member, uint64_t index) {
+  Trace(MixHash(member, ~index));
+  if (prints()) Note("member " + std::to_string(member) + " has the state as of " + std::to_string(index));
+  ++restores_;
+}
+
 void HistoryChecker::Status(uint64_t member, const consensus::RaftNode::CoreStatus& status) {
   if (!status.is_leader) return;
   const auto [it, is_new] = leaders_.emplace(status.term, member);

@@ -36,6 +36,8 @@ class HistoryChecker {
 
   // ---- members
   void Applied(uint64_t member, uint64_t index, std::string_view command, std::string_view answer);
+  // Its state was replaced by a snapshot as of `index`. What that held shows in the end, and in every read.
+  void Restored(uint64_t member, uint64_t index);
   void Status(uint64_t member, const consensus::RaftNode::CoreStatus& status);
 
   // ---- the end: all members are healed and rest
@@ -46,6 +48,7 @@ class HistoryChecker {
   const std::map<Ulid, BlockMeta>& submitted() const { return submitted_; }
   size_t leaders() const { return leaders_.size(); }
   size_t commands() const { return applied_.size(); }
+  uint64_t restores() const { return restores_; }
   // Of all that happened, in its order.
   uint64_t trace() const { return trace_; }
   void Trace(uint64_t value) { trace_ = MixHash(trace_, value); }
@@ -73,6 +76,7 @@ class HistoryChecker {
   std::map<uint64_t, uint64_t> leaders_;        // term -> member
   ReferenceIndex reference_;
   uint64_t trace_ = 0;
+  uint64_t restores_ = 0;
 };
 
 }  // namespace brazier::simulation

@@ -1,10 +1,10 @@
 // brazier-sim: runs seeds of the simulation, one after another, until one fails. docs/simulation.md.
 //
-//   brazier-sim [--seeds N] [--first S] [--minutes M] [--faulty-seconds T] [--truncate 1] [--canary NAME] [--print 1]
+//   brazier-sim [--seeds N] [--first S] [--minutes M] [--faulty-seconds T] [--canary NAME] [--print 1]
 //
 // Ends after N seeds or M minutes, whichever comes first; with neither, after 1,000 seeds. Exit code 1: a seed failed,
 // 2: wrong arguments.
-// --faulty-seconds: virtual time with faults, 40 when not given. --truncate 1: members cut their logs short.
+// --faulty-seconds: virtual time with faults, 40 when not given.
 // --print 1 shows what happens, to follow one seed by eye.
 #include <unistd.h>
 
@@ -56,13 +56,11 @@ int Main(int argc, char** argv) {
       minutes = number;
     } else if (name == "--faulty-seconds" && is_number && number > 0 && number <= 100'000) {
       options.faulty_ns = static_cast<int64_t>(number) * kSecond;
-    } else if (name == "--truncate" && is_number) {
-      options.truncates = number != 0;
     } else if (name == "--print" && is_number) {
       options.prints = number != 0;
     } else if (name != "--canary" || !ParseCanary(value, &options.canary)) {
       std::fprintf(stderr, "usage: brazier-sim [--seeds N] [--first S] [--minutes M] [--faulty-seconds T]"
-                           " [--truncate 1] [--canary NAME] [--print 1]\n");
+                           " [--canary NAME] [--print 1]\n");
       return 2;
     }
   }
@@ -87,12 +85,13 @@ int Main(int argc, char** argv) {
     total.events += result.events;
     total.commands += result.commands;
     total.leaders += result.leaders;
+    total.snapshots += result.snapshots;
     total.workload.adds_acknowledged += result.workload.adds_acknowledged;
     total.workload.reads_answered += result.workload.reads_answered;
     total.faults.crashes += result.faults.crashes;
   }
   std::printf("%llu seeds in %.1f s, %.1f hours of virtual time: %llu events, %llu commands, %llu acknowledged adds, "
-              "%llu reads, %llu leaders, %llu crashes\n",
+              "%llu reads, %llu leaders, %llu crashes, %llu snapshots\n",
               static_cast<unsigned long long>(done), seconds(),
               static_cast<double>(total.virtual_ns) / 3.6e12,
               static_cast<unsigned long long>(total.events),
@@ -100,7 +99,8 @@ int Main(int argc, char** argv) {
               static_cast<unsigned long long>(total.workload.adds_acknowledged),
               static_cast<unsigned long long>(total.workload.reads_answered),
               static_cast<unsigned long long>(total.leaders),
-              static_cast<unsigned long long>(total.faults.crashes));
+              static_cast<unsigned long long>(total.faults.crashes),
+              static_cast<unsigned long long>(total.snapshots));
   return 0;
 }
 

@@ -31,9 +31,11 @@ class Cluster {
     SimulatedMember::Options member;
     for (uint64_t id = 1; id <= (random_.Below(4) == 0 ? 5u : 3u); ++id) member.voters.push_back(id);
     member.canary = options.canary;
-    if (options.truncates) {
-      member.truncate_entries = 20;
-      member.keep_entries = 10;
+    // A member that falls behind so short a log needs a snapshot, of several chunks.
+    if (random_.Below(2) == 0) {
+      member.truncate_entries = 4;
+      member.keep_entries = 2;
+      member.snapshot_chunk_bytes = 2 << 10;
     }
     if (forgets_) member.dedup = {.window_ns = 5 * kSecond, .bytes_max = 16 * 20};
     for (uint64_t id : member.voters) {
@@ -67,6 +69,7 @@ class Cluster {
             .virtual_ns = clock_.MonotonicNs(),
             .events = events_.executed(),
             .commands = checker_.commands(),
+            .snapshots = checker_.restores(),
             .leaders = checker_.leaders(),
             .blocks = checker_.submitted().size(),
             .workload = workload_.figures(),
@@ -142,7 +145,6 @@ std::string ReplayCommand(const SimulationOptions& options) {
   if (options.faulty_ns != defaults.faulty_ns) {
     command += " --faulty-seconds " + std::to_string(options.faulty_ns / kSecond);
   }
-  if (options.truncates) command += " --truncate 1";
   if (options.canary != Canary::kNone) command += " --canary " + std::string(CanaryName(options.canary));
   return command;
 }

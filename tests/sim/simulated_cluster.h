@@ -15,9 +15,6 @@ struct SimulationOptions {
   uint64_t seed = 1;
   Canary canary = Canary::kNone;
   int64_t faulty_ns = 40 * kSecond;
-  // The log is cut down to its last 10 entries now and then. Off: a member that falls behind it needs a snapshot, which
-  // members do not send yet.
-  bool truncates = false;
   bool prints = false;  // what happens, to standard output
 };
 
@@ -27,6 +24,7 @@ struct SimulationResult {
   int64_t virtual_ns = 0;
   uint64_t events = 0;
   uint64_t commands = 0;
+  uint64_t snapshots = 0;  // installed
   uint64_t leaders = 0;
   uint64_t blocks = 0;
   WorkloadFigures workload;

@@ -27,6 +27,10 @@ class SimulatedMember::CheckedMachine final : public consensus::StateMachine {
     return answer;
   }
   void Applied(uint64_t index) override { machine_.Applied(index); }
+  Status Restored(uint64_t index) override {
+    checker_.Restored(member_, index);
+    return machine_.Restored(index);
+  }
 
  private:
   const uint64_t member_;
@@ -59,6 +63,7 @@ Status SimulatedMember::Start() {
   node.voters = options_.voters;
   node.truncate_entries = options_.truncate_entries;
   node.keep_entries = options_.keep_entries;
+  node.snapshot_chunk_bytes = options_.snapshot_chunk_bytes;
   node.election_ticks = options_.election_ticks;
   node.seed = world_.random.Next();
   ASSIGN_OR_RETURN(node_, RaftNode::Open(node, store_, *checked_, network_));

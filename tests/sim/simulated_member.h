@@ -44,6 +44,7 @@ class SimulatedMember {
     index::DedupBounds dedup;
     uint64_t truncate_entries = 10'000;  // see RaftNode::Options
     uint64_t keep_entries = 1'000;
+    size_t snapshot_chunk_bytes = 256 << 10;
     Canary canary = Canary::kNone;
     int64_t tick_ns = 50 * kMs;
     uint32_t election_ticks = 6;

@@ -43,7 +43,7 @@ void SimulatedStore::CutPower() {
   sync_under_way_ = false;
   writes_to_cut_ = 0;
   visible_ = kv::MakeMemoryKeyValueStore();
-  for (kv::Family family : {kv::Family::kLog, kv::Family::kState}) {
+  for (kv::Family family : {kv::Family::kLog, kv::Family::kState, kv::Family::kStaging}) {
     kv::WriteBatch copy;
     CHECK(durable_
               ->Scan(family, "", "",

@@ -22,6 +22,7 @@ TEST(SimulationTest, EveryCheckHolds) {
     total.workload.adds_acknowledged += result.workload.adds_acknowledged;
     total.workload.reads_answered += result.workload.reads_answered;
     total.leaders += result.leaders;
+    total.snapshots += result.snapshots;
     total.faults.crashes += result.faults.crashes;
     total.faults.partitions += result.faults.partitions;
     total.faults.stalls += result.faults.stalls;
@@ -32,6 +33,7 @@ TEST(SimulationTest, EveryCheckHolds) {
   EXPECT_GT(total.workload.adds_acknowledged, kSeeds * 20);
   EXPECT_GT(total.workload.reads_answered, kSeeds * 40);
   EXPECT_GT(total.leaders, kSeeds * 2);
+  EXPECT_GT(total.snapshots, kSeeds / 4);
   EXPECT_GT(total.faults.crashes, kSeeds);
   EXPECT_GT(total.faults.partitions, kSeeds / 2);
   EXPECT_GT(total.faults.stalls, kSeeds / 2);

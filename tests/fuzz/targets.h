@@ -28,6 +28,8 @@ void RunIngestMsgpack(Bytes input);
 std::vector<std::string> IngestMsgpackCorpus();
 void RunEnvelope(Bytes input);
 std::vector<std::string> EnvelopeCorpus();
+void RunSnapshotFrame(Bytes input);  // without its checksum
+std::vector<std::string> SnapshotFrameCorpus();
 void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right

@@ -117,7 +117,7 @@ void SegmentWriter::FlushLoop() {
       lock.unlock();
       Flush(sealed->shard, std::move(sealed->items));
       lock.lock();
-      heads_.UploadDone(sealed->shard);
+      heads_.UploadDone(sealed->shard, clock_.MonotonicNs());
       // What has come meanwhile is this thread's to take or to wait for; only those that stop wait for an empty head.
       if (is_stopping_) changed_.notify_all();
       continue;

@@ -1,7 +1,9 @@
 // ShardHeads: decides when a shard's open segment seals. A pure core: time is a parameter, items are opaque.
 //
 // Group commit, not a fixed clock: a head seals when the shard's previous upload is done and its oldest item has
-// waited `linger`, or when it is full. Thread-compatible.
+// waited `linger`, or when it is full. While items keep coming during uploads, it also waits up to `gather` for as many
+// as the last segment had: clients that were answered together come again together, and a segment costs its two fsyncs
+// whatever it holds. A shard that was idle does not wait. Thread-compatible.
 #pragma once
 
 #include <algorithm>
@@ -27,11 +29,11 @@ class ShardHeads {
   bool Append(uint32_t shard, Item item, size_t bytes, size_t profiles, int64_t now_ns) {
     Head& head = heads_[shard];
     const bool had_due_time = !head.items.empty();
-    const bool was_full = IsFull(head);
+    const int64_t was_due_ns = had_due_time ? DueNs(head) : 0;
     head.items.push_back({std::move(item), bytes, profiles, now_ns});
     head.bytes += bytes;
     head.profiles += profiles;
-    return !head.is_uploading && (!had_due_time || (IsFull(head) && !was_full));
+    return !head.is_uploading && (!had_due_time || DueNs(head) < was_due_ns);
   }
 
   struct Sealed {
@@ -63,9 +65,11 @@ class ShardHeads {
     return next;
   }
 
-  void UploadDone(uint32_t shard) {
+  // The shard may upload again.
+  void UploadDone(uint32_t shard, int64_t now_ns) {
     auto it = heads_.find(shard);
     it->second.is_uploading = false;
+    it->second.gather_until_ns = now_ns + options_.gather_ns;
     // A shard that moved to another writer leaves nothing behind.
     if (it->second.items.empty()) heads_.erase(it);
   }
@@ -84,13 +88,18 @@ class ShardHeads {
     size_t bytes = 0;
     size_t profiles = 0;
     bool is_uploading = false;
+    // While items keep coming during uploads: how many the last segment had, and until when the next waits for as many.
+    size_t last_items = 0;
+    int64_t gather_until_ns = 0;
   };
 
   bool IsFull(const Head& head) const {
     return head.bytes >= options_.segment_bytes_max || head.profiles >= options_.segment_profiles_max;
   }
   int64_t DueNs(const Head& head) const {
-    return IsFull(head) ? 0 : head.items.front().arrived_ns + options_.linger_ns;
+    if (IsFull(head)) return 0;
+    const int64_t lingered_ns = head.items.front().arrived_ns + options_.linger_ns;
+    return head.items.size() < head.last_items ? std::max(lingered_ns, head.gather_until_ns) : lingered_ns;
   }
 
   // At least one item, and as many more as fit.
@@ -112,6 +121,7 @@ class ShardHeads {
     head.bytes -= bytes;
     head.profiles -= profiles;
     head.is_uploading = true;
+    head.last_items = sealed.items.size();
     return sealed;
   }
 

@@ -92,7 +92,8 @@ class SegmentWriterTest : public ::testing::Test {
   uint64_t Count(const char* name) { return registry_.GetCounter(name, "").value(); }
   int64_t BufferBytes() { return registry_.GetGauge("brazier_segment_writer_buffer_bytes", "").value(); }
 
-  SegmentWriterOptions options_;
+  // The clock stands still, so nothing may wait for it to pass a millisecond (shard_heads_test.cc has that rule).
+  SegmentWriterOptions options_{.gather_ns = 0};
   object::MemoryObjectStore memory_;
   testing::ControlledObjectStore store_{memory_};
   testing::FakeMetastore metastore_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/clock.h"
 #include "tests/support/fake_random.h"
 
 namespace brazier::segment_writer {
@@ -9,6 +10,7 @@ namespace {
 
 using Heads = ShardHeads<int>;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kLongAgo = -kNsPerSecond;
 
 SegmentWriterOptions Options(int64_t linger_ns) {
   SegmentWriterOptions options;
@@ -95,7 +97,7 @@ TEST(ShardHeads, NoDueTimeMovesForwardUntold) {
       if (const auto sealed = random.Next() % 3 == 0 ? heads.TakeDue(now_ns, false) : std::nullopt) {
         uploading.push_back(sealed->shard);
       } else if (!uploading.empty() && random.Next() % 3 == 0) {
-        heads.UploadDone(uploading.back());
+        heads.UploadDone(uploading.back(), now_ns);
         uploading.pop_back();
       } else {
         const int64_t before_ns = heads.NextDueNs();
@@ -121,7 +123,7 @@ TEST(ShardHeads, ASegmentHoldsWhatFitsAndAtLeastOne) {
   const std::vector<std::vector<int>> expected = {{1}, {2}, {3, 4}, {5}};
   for (const auto& items : expected) {
     EXPECT_EQ(Take(heads, 10), items);
-    heads.UploadDone(1);
+    heads.UploadDone(1, kLongAgo);
   }
   EXPECT_TRUE(heads.empty());
 }
@@ -138,8 +140,41 @@ TEST(ShardHeads, OneUploadPerShardAtATime) {
   EXPECT_EQ(heads.NextDueNs(), kNever);
   heads.Append(2, 4, 1, 1, 4);
   EXPECT_EQ(Take(heads, 100), std::vector<int>{4}) << "another shard may";
-  heads.UploadDone(1);
+  heads.UploadDone(1, 100);
   EXPECT_EQ(Take(heads, 100), (std::vector<int>{2, 3})) << "what came meanwhile goes together";
+}
+
+// Clients that wait for their answers come again as many as they were.
+TEST(ShardHeads, UnderLoadAHeadWaitsAMillisecondForAsManyAsTheLastOneHad) {
+  const auto options = Options(0);
+  Heads heads(options);
+  for (int item : {1, 2, 3}) heads.Append(1, item, 1, 1, 10);
+  EXPECT_EQ(Take(heads, 10).size(), 3u);
+  heads.Append(1, 4, 1, 1, 20);
+  heads.UploadDone(1, 5'000'000);
+  EXPECT_EQ(heads.NextDueNs(), 6'000'000);
+  EXPECT_FALSE(heads.Append(1, 5, 1, 1, 5'100'000));
+  EXPECT_TRUE(Take(heads, 5'200'000).empty());
+  EXPECT_TRUE(heads.Append(1, 6, 1, 1, 5'300'000)) << "as many as last time: due now";
+  EXPECT_EQ(Take(heads, 5'300'000), (std::vector<int>{4, 5, 6}));
+  // Fewer come: a millisecond is all that they wait, and then so many are enough.
+  heads.Append(1, 7, 1, 1, 5'400'000);
+  heads.UploadDone(1, 7'000'000);
+  EXPECT_TRUE(Take(heads, 7'999'999).empty());
+  EXPECT_EQ(Take(heads, 8'000'000), (std::vector<int>{7}));
+  heads.Append(1, 8, 1, 1, 8'100'000);
+  heads.UploadDone(1, 9'000'000);
+  EXPECT_EQ(Take(heads, 9'000'000), (std::vector<int>{8}));
+}
+
+TEST(ShardHeads, AShardThatWasIdleDoesNotWait) {
+  const auto options = Options(0);
+  Heads heads(options);
+  for (int item : {1, 2, 3}) heads.Append(1, item, 1, 1, 10);
+  EXPECT_EQ(Take(heads, 10).size(), 3u);
+  heads.UploadDone(1, 20);
+  heads.Append(1, 4, 1, 1, 30);
+  EXPECT_EQ(Take(heads, 30), (std::vector<int>{4}));
 }
 
 TEST(ShardHeads, TheLongestWaitingGoesFirst) {
@@ -162,8 +197,8 @@ TEST(ShardHeads, DrainDoesNotWait) {
   EXPECT_EQ(Take(heads, 1, true).size(), 1u);
   EXPECT_EQ(Take(heads, 1, true).size(), 1u);
   EXPECT_FALSE(heads.empty()) << "still uploading";
-  heads.UploadDone(1);
-  heads.UploadDone(2);
+  heads.UploadDone(1, 100);
+  heads.UploadDone(2, 100);
   EXPECT_TRUE(heads.empty());
 }
 
@@ -202,13 +237,13 @@ TEST(ShardHeads, RandomRunsLoseAndRepeatNothing) {
       take(false);
       ASSERT_GT(heads.NextDueNs(), now_ns) << "nothing due is left behind";
       while (!uploading.empty() && random.Below(2) == 0) {
-        heads.UploadDone(uploading.back());
+        heads.UploadDone(uploading.back(), now_ns);
         uploading.pop_back();
       }
     }
     while (!heads.empty()) {
       take(true);
-      for (uint32_t shard : uploading) heads.UploadDone(shard);
+      for (uint32_t shard : uploading) heads.UploadDone(shard, now_ns);
       uploading.clear();
     }
     EXPECT_EQ(in, out) << "round " << round;

@@ -1,6 +1,7 @@
 #include "tests/sim/simulated_store.h"
 
 #include "common/base/check.h"
+#include "tests/support/copy_store.h"
 
 namespace brazier::simulation {
 
@@ -42,18 +43,7 @@ void SimulatedStore::CutPower() {
   under_way_.reset();
   sync_under_way_ = false;
   writes_to_cut_ = 0;
-  visible_ = kv::MakeMemoryKeyValueStore();
-  for (kv::Family family : {kv::Family::kLog, kv::Family::kState, kv::Family::kStaging}) {
-    kv::WriteBatch copy;
-    CHECK(durable_
-              ->Scan(family, "", "",
-                     [&](std::string_view key, std::string_view value) {
-                       copy.Put(family, std::string(key), std::string(value));
-                       return true;
-                     })
-              .ok());
-    CHECK(visible_->Write(copy, true).ok());
-  }
+  visible_ = kv::CopyOf(*durable_);
 }
 
 void SimulatedStore::Heal() {

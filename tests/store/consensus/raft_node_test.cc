@@ -12,27 +12,10 @@
 #include "common/base/hash.h"
 #include "store/consensus/raft_core/raft_core.h"
 #include "tests/store/consensus/recording_machine.h"
+#include "tests/store/consensus/simulated_wire.h"
 
 namespace brazier::consensus {
 namespace {
-
-struct Envelope {
-  uint64_t from;
-  uint64_t to;
-  std::string message;
-};
-
-class Network final : public Transport {
- public:
-  Network(uint64_t from, std::deque<Envelope>& wire) : from_(from), wire_(wire) {}
-  void Send(uint64_t to, std::string message) override {
-    wire_.push_back({from_, to, std::move(message)});
-  }
-
- private:
-  const uint64_t from_;
-  std::deque<Envelope>& wire_;
-};
 
 // Three members that crash, lose unsynced writes, are cut off, and lose, delay, repeat and reorder messages.
 class Group {

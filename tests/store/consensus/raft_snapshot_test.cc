@@ -10,27 +10,10 @@
 
 #include "store/consensus/raft_node.h"
 #include "tests/store/consensus/recording_machine.h"
+#include "tests/store/consensus/simulated_wire.h"
 
 namespace brazier::consensus {
 namespace {
-
-struct Envelope {
-  uint64_t from;
-  uint64_t to;
-  std::string message;
-};
-
-class Network final : public Transport {
- public:
-  Network(uint64_t from, std::deque<Envelope>& wire) : from_(from), wire_(wire) {}
-  void Send(uint64_t to, std::string message) override {
-    wire_.push_back({from_, to, std::move(message)});
-  }
-
- private:
-  const uint64_t from_;
-  std::deque<Envelope>& wire_;
-};
 
 class Group {
  public:
@@ -64,6 +47,9 @@ class Group {
   std::mt19937_64& random() { return random_; }
   std::deque<Envelope>& wire() { return wire_; }
 
+  void StartAll() {
+    for (uint64_t id = 1; id <= 3; ++id) Start(id);
+  }
   void Start(uint64_t id) {
     Member& member = members_[id];
     member.machine = std::make_unique<RecordingMachine>(*member.store);
@@ -225,7 +211,7 @@ class Group {
 
 // Three members of whom `lagging` needs entries that nobody has any more; nothing was sent to it yet.
 void MakeLagging(Group& group, uint64_t lagging, int commands, size_t bytes) {
-  for (uint64_t id = 1; id <= 3; ++id) group.Start(id);
+  group.StartAll();
   group.Spin(40);
   group.ProposeMany(3, 10);
   group.cut_off = {lagging};
@@ -272,7 +258,7 @@ TEST(RaftSnapshotTest, AnEmptyMemberGetsTheState) {
 // The leader still counts on what the member had acknowledged before.
 TEST(RaftSnapshotTest, AMemberWhoseDiskWasLostDoesNotVoteUntilItHasTheStateAgain) {
   Group group(3);
-  for (uint64_t id = 1; id <= 3; ++id) group.Start(id);
+  group.StartAll();
   group.Spin(40);
   group.ProposeMany(60, 50);
   const uint64_t leader = group.Leader();
@@ -311,7 +297,7 @@ TEST(RaftSnapshotTest, AMemberWhoseDiskWasLostDoesNotVoteUntilItHasTheStateAgain
 TEST(RaftSnapshotTest, AMemberWhoseDiskWasLostNeedsNoNewWritesToGetTheState) {
   for (uint64_t seed = 20; seed < 40; ++seed) {
     Group group(seed);
-    for (uint64_t id = 1; id <= 3; ++id) group.Start(id);
+    group.StartAll();
     group.Spin(40);
     group.ProposeMany(60, 50);
     group.Spin(10);
@@ -423,7 +409,7 @@ TEST(RaftSnapshotTest, FaultsOfEveryKindEndInAgreement) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Group group(seed);
-    for (uint64_t id = 1; id <= 3; ++id) group.Start(id);
+    group.StartAll();
     std::mt19937_64& random = group.random();
     for (int step = 0; step < 6000; ++step) {
       const uint64_t id = 1 + random() % 3;
@@ -468,7 +454,7 @@ TEST(RaftSnapshotTest, FaultsOfEveryKindEndInAgreement) {
 // Frames that no honest member sends.
 TEST(RaftSnapshotTest, HostileFramesHaveNoEffect) {
   Group group(9);
-  for (uint64_t id = 1; id <= 3; ++id) group.Start(id);
+  group.StartAll();
   group.Spin(40);
   group.ProposeMany(5, 20);
   const uint64_t leader = group.Leader();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "store/consensus/consensus.h"
+#include "tests/support/copy_store.h"
 
 namespace brazier::consensus {
 
@@ -92,17 +93,7 @@ class FaultyStore final : public kv::KeyValueStore {
       CHECK(durable_->Write(unsynced_[i], true).ok());
     }
     unsynced_.clear();
-    memory_ = kv::MakeMemoryKeyValueStore();
-    for (kv::Family family : {kv::Family::kLog, kv::Family::kState, kv::Family::kStaging}) {
-      kv::WriteBatch copy;
-      const Status status =
-          durable_->Scan(family, "", "", [&](std::string_view key, std::string_view value) {
-            copy.Put(family, std::string(key), std::string(value));
-            return true;
-          });
-      CHECK(status.ok());
-      CHECK(memory_->Write(copy, true).ok());
-    }
+    memory_ = kv::CopyOf(*durable_);
   }
 
   void SetFailing(bool failing) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/block/section_samples.h"
+#include "worker/query_backend/stack_mapper.h"
 
 namespace brazier::query_backend {
 
@@ -11,7 +12,6 @@ BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector)
   for (const ReportRequest& request : spec.reports) {
     const ReportKindRow* kind = FindReportKind(request.kind);
     CHECK(kind != nullptr);
-    kinds_.push_back(kind);
     builders_.push_back(kind->make(request));
     needs_samples_ |= kind->needs_samples;
   }
@@ -43,14 +43,8 @@ Status BlockScan::ReadDataset(const LoadedBlock& block, size_t index) {
     return view.IsSelected(row) && view.IsInRange(row);
   });
   if (!any_row) return Status::Ok();
-  RETURN_IF_ERROR(LoadSymbols(block, index));
+  RETURN_IF_ERROR(block.ReadSymbols(index, &symbols_));
   return SumSamples(block, index, view);
-}
-
-Status BlockScan::LoadSymbols(const LoadedBlock& block, size_t index) {
-  ASSIGN_OR_RETURN(const SymbolTable* shared, block.SharedSymbols(block.read().datasets[index].tenant));
-  symbols_ = *shared;  // a copy into memory that is there already
-  return block.sections().OwnSymbols(index, &symbols_);
 }
 
 Status BlockScan::SumSamples(const LoadedBlock& block, size_t index, const DatasetView& view) {
@@ -113,10 +107,7 @@ void BlockScan::MatchCallSite() {
     };
     if (location.line_count == 0) match(UnsymbolizedName(symbols_, location));
     for (uint32_t l = location.line_count; l-- > 0;) {
-      const Function& f = symbols_.functions[symbols_.lines[location.line_begin + l].function];
-      // The name that flame graphs show.
-      const std::string_view name = symbols_.strings.Get(f.name);
-      match(name.empty() ? symbols_.strings.Get(f.system_name) : name);
+      match(ShownName(symbols_, symbols_.lines[location.line_begin + l].function));
     }
     call_site_depth_[i] = depth;
   }

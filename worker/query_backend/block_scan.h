@@ -26,7 +26,6 @@ class BlockScan {
 
  private:
   Status ReadDataset(const LoadedBlock& block, size_t index);
-  Status LoadSymbols(const LoadedBlock& block, size_t index);
   Status SumSamples(const LoadedBlock& block, size_t index, const DatasetView& view);
   // Of the touched stacks, selects those that begin with the call site of the spec.
   void SelectCallSite();
@@ -36,7 +35,6 @@ class BlockScan {
   const Selector& selector_;
   bool needs_samples_ = false;
   std::vector<std::unique_ptr<ReportBuilder>> builders_;
-  std::vector<const ReportKindRow*> kinds_;
   QueryStats stats_;
 
   std::string service_;  // of the dataset before

@@ -27,9 +27,7 @@ Result<std::shared_ptr<const CachedDataset>> CachedScan::Load(const std::string&
 
 Status CachedScan::Decode(const LoadedBlock& block, size_t dataset, CachedDataset* out) {
   ASSIGN_OR_RETURN(out->rows, block.sections().Rows(dataset));
-  ASSIGN_OR_RETURN(const SymbolTable* shared, block.SharedSymbols(block.read().datasets[dataset].tenant));
-  symbols_ = *shared;
-  RETURN_IF_ERROR(block.sections().OwnSymbols(dataset, &symbols_));
+  RETURN_IF_ERROR(block.ReadSymbols(dataset, &symbols_));
   ASSIGN_OR_RETURN(const auto parts, block.sections().Samples(dataset));
   ASSIGN_OR_RETURN(auto samples,
                    block::SamplesDecoder::Open(parts, static_cast<uint32_t>(symbols_.stacks.size())));

@@ -10,6 +10,12 @@ Status LoadedBlock::Load(object::ObjectStore& store, bool needs_samples, const s
   return Status::Ok();
 }
 
+Status LoadedBlock::ReadSymbols(size_t dataset, SymbolTable* symbols) const {
+  ASSIGN_OR_RETURN(const SymbolTable* shared, SharedSymbols(read_.datasets[dataset].tenant));
+  *symbols = *shared;
+  return sections_.OwnSymbols(dataset, symbols);
+}
+
 Result<const SymbolTable*> LoadedBlock::SharedSymbols(const std::string& tenant) const {
   std::lock_guard lock(mu_);
   for (const auto& shared : shared_) {

@@ -23,10 +23,13 @@ class LoadedBlock {
 
   const BlockRead& read() const { return read_; }
   const block::BlockSections& sections() const { return sections_; }
+  // The symbols that a dataset refers to, the tenant's shared ones first, into a table whose memory is used again.
+  Status ReadSymbols(size_t dataset, SymbolTable* symbols) const;
+
+ private:
   // A tenant's shared symbols, decoded once; an empty table when it has none.
   Result<const SymbolTable*> SharedSymbols(const std::string& tenant) const;
 
- private:
   const BlockRead& read_;
   block::BlockSections sections_;
   struct Shared {

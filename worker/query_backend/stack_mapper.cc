@@ -8,6 +8,12 @@ constexpr uint32_t kSeveral = 0xFFFFFFFE;  // calls are inlined at the location
 
 }  // namespace
 
+std::string_view ShownName(const SymbolTable& symbols, uint32_t function) {
+  const Function& f = symbols.functions[function];
+  const std::string_view name = symbols.strings.Get(f.name);
+  return name.empty() ? symbols.strings.Get(f.system_name) : name;
+}
+
 void StackMapper::Map(const SymbolTable& symbols, std::span<const uint32_t> stacks, FlameTreeBuilder& tree) {
   if (stacks.empty()) return;
   // Of a dataset with several profile types, most stacks may belong to others: down to the root, mark what is needed.
@@ -50,12 +56,7 @@ uint32_t StackMapper::Descend(const SymbolTable& symbols, uint32_t node, const L
 
 uint32_t StackMapper::NameOf(const SymbolTable& symbols, uint32_t function, FlameTreeBuilder& tree) {
   uint32_t& name = names_[function];
-  if (name == kUnknown) {
-    const Function& f = symbols.functions[function];
-    std::string_view text = symbols.strings.Get(f.name);
-    if (text.empty()) text = symbols.strings.Get(f.system_name);
-    name = tree.NameId(text);
-  }
+  if (name == kUnknown) name = tree.NameId(ShownName(symbols, function));
   return name;
 }
 

@@ -4,12 +4,16 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/model/flame_tree.h"
 #include "common/model/symbol_table.h"
 
 namespace brazier::query_backend {
+
+// The name of a function that flame graphs show, and that call sites are compared with.
+std::string_view ShownName(const SymbolTable& symbols, uint32_t function);
 
 class StackMapper {
  public:

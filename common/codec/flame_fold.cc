@@ -11,7 +11,6 @@ namespace brazier::codec {
 namespace {
 
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
-constexpr std::string_view kOther = "other";
 
 // What the pass over a tree finds out: totals, and the children as linked lists.
 struct NodeLinks {
@@ -59,7 +58,7 @@ class Folder {
     }
     root.member_count = Sides;
     groups_.push_back(root);
-    other_name_ = names_.Id(kOther);
+    other_name_ = names_.Id(kOtherName);
   }
 
   SidedTree<Sides> Run() {
@@ -177,7 +176,7 @@ class Folder {
 
   uint32_t OtherChild(uint32_t parent) {
     if (other_of_[parent] == kNone) {
-      const uint32_t other = AddNode(parent, other_name_, kOther, {});
+      const uint32_t other = AddNode(parent, other_name_, kOtherName, {});  // grows other_of_
       other_of_[parent] = other;
     }
     return other_of_[parent];

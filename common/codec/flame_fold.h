@@ -8,11 +8,15 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "common/model/flame_tree.h"
 
 namespace brazier::codec {
+
+// What folded nodes are called.
+inline constexpr std::string_view kOtherName = "other";
 
 // A tree with one value per side and node. Parents precede children; node 0 is the root. Each child is there once, and
 // each name.

@@ -21,7 +21,6 @@ namespace brazier::codec {
 namespace {
 
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
-constexpr std::string_view kOther = "other";
 constexpr std::string_view kTotal = "total";
 
 // The children of every node in ascending byte order of their names.
@@ -48,7 +47,7 @@ SortedChildren SortChildren(const StringTable& names, const Nodes& nodes) {
   for (size_t i = 0; i < by_name.size(); ++i) {
     if (i > 0 && names.Get(by_name[i]) != names.Get(by_name[i - 1])) ++rank;
     sorted.rank[by_name[i]] = rank;
-    if (names.Get(by_name[i]) == kOther) sorted.other_rank = rank;
+    if (names.Get(by_name[i]) == kOtherName) sorted.other_rank = rank;
   }
 
   const size_t count = nodes.size();

@@ -28,12 +28,11 @@ class ShardHeads {
   // A head that is uploading is looked at when that is done.
   bool Append(uint32_t shard, Item item, size_t bytes, size_t profiles, int64_t now_ns) {
     Head& head = heads_[shard];
-    const bool had_due_time = !head.items.empty();
-    const int64_t was_due_ns = had_due_time ? DueNs(head) : 0;
+    const int64_t was_due_ns = head.items.empty() ? kNever : DueNs(head);
     head.items.push_back({std::move(item), bytes, profiles, now_ns});
     head.bytes += bytes;
     head.profiles += profiles;
-    return !head.is_uploading && (!had_due_time || DueNs(head) < was_due_ns);
+    return !head.is_uploading && DueNs(head) < was_due_ns;
   }
 
   struct Sealed {
@@ -58,7 +57,7 @@ class ShardHeads {
 
   // When TakeDue() can next succeed if nothing else happens; the largest time when it cannot.
   int64_t NextDueNs() const {
-    int64_t next = std::numeric_limits<int64_t>::max();
+    int64_t next = kNever;
     for (const auto& [shard, head] : heads_) {
       if (!head.items.empty() && !head.is_uploading) next = std::min(next, DueNs(head));
     }
@@ -77,6 +76,8 @@ class ShardHeads {
   bool empty() const { return heads_.empty(); }
 
  private:
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
   struct Entry {
     Item item;
     size_t bytes;

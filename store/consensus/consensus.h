@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/model/group_member.h"
 #include "store/kv/key_value_store.h"
 
 namespace brazier::consensus {
@@ -39,6 +40,18 @@ struct ConsensusStatus {
   uint64_t last_index = 0;
   uint64_t first_index = 0;  // of the log kept
   uint64_t log_bytes = 0;    // likewise
+};
+
+// One change of a group's members. A member is added as a learner, gets everything, and is promoted when it has it.
+struct MemberChange {
+  enum class Kind : uint8_t {
+    kAddVoter,    // makes a voter of a learner
+    kAddLearner,
+    kRemove,
+  };
+  Kind kind = Kind::kAddLearner;
+  // kRemove needs the id only. For a member that is there already: its name and addresses from now on.
+  GroupMember member;
 };
 
 class Consensus {

@@ -4,21 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <utility>
 
 namespace brazier::consensus {
 namespace {
 
-// What a proposal costs beside its command: its place in the queues, its callback, its log entry's frame.
-constexpr size_t kProposalOverheadBytes = 256;
-
-size_t CostOf(const std::string& command) { return command.size() + kProposalOverheadBytes; }
-
-Status NotLeader(uint64_t leader_id) {
-  const std::string who =
-      leader_id == 0 ? "no leader is known" : "node " + std::to_string(leader_id) + " does";
-  return Unavailable("this consensus node does not lead; " + who).WithReason("not_leader");
-}
+size_t CostOf(const std::string& command) { return RaftMember::CostOf(command); }
 
 Status Stopping() { return Unavailable("consensus is stopping").WithReason("stopping"); }
 
@@ -52,9 +44,11 @@ Result<std::unique_ptr<RaftConsensus>> RaftConsensus::OpenRaft(const Options& op
   std::unique_ptr<RaftConsensus> raft(new RaftConsensus(options, store, clock));
   Transport& transport = options.transport ? *options.transport : raft->no_transport_;
   ASSIGN_OR_RETURN(raft->node_, RaftNode::Open(options.node, raft->store_, machine, transport));
-  raft->core_status_ = raft->node_->GetStatus();
-  raft->status_ = raft->core_status_;
-  raft->metrics_.Set(raft->core_status_);
+  raft->member_ = std::make_unique<RaftMember>(
+      RaftMember::Options{.batch_bytes_max = options.batch_bytes_max,
+                          .election_ticks = options.node.election_ticks},
+      *raft->node_, static_cast<RaftMember::Watcher&>(*raft));
+  raft->Publish();
   raft->thread_ = std::thread([consensus = raft.get()] { consensus->Loop(); });
   pthread_setname_np(raft->thread_.native_handle(), "consensus");
   return raft;
@@ -62,39 +56,87 @@ Result<std::unique_ptr<RaftConsensus>> RaftConsensus::OpenRaft(const Options& op
 
 RaftConsensus::~RaftConsensus() { Stop(); }
 
+Status RaftConsensus::Admit(const RaftMember::Proposal& proposal) const {
+  const size_t bytes = proposal.command.size();
+  if (!proposal.change.has_value() && (bytes == 0 || bytes > kCommandBytesMax)) {
+    return InvalidArgument("a command of " + std::to_string(bytes) + " bytes: the limit is 1 to " +
+                           std::to_string(kCommandBytesMax));
+  }
+  if (stopping_) return Stopping();
+  if (!published_failure_.ok()) return published_failure_;
+  if (figures_.queue_bytes + CostOf(proposal.command) > options_.queue_bytes_max) {
+    return ResourceExhausted("the consensus queue holds " + std::to_string(figures_.queue_bytes) +
+                             " of " + std::to_string(options_.queue_bytes_max) + " bytes")
+        .WithReason("consensus_queue_full");
+  }
+  return Status::Ok();
+}
+
 void RaftConsensus::Propose(std::string command, int64_t deadline_ns,
                             std::function<void(Result<std::string>)> done) {
+  ProposeAny({.command = std::move(command), .deadline_ns = deadline_ns, .done = std::move(done)});
+}
+
+void RaftConsensus::ProposeAny(RaftMember::Proposal proposal) {
   Status refusal;
-  const size_t cost = CostOf(command);
-  const int64_t now_ns = clock_.MonotonicNs();
   metrics_.proposals_total.Add();
   {
     std::lock_guard lock(mu_);
-    if (command.empty() || command.size() > kCommandBytesMax) {
-      refusal = InvalidArgument("a command of " + std::to_string(command.size()) +
-                                " bytes: the limit is 1 to " + std::to_string(kCommandBytesMax));
-    } else if (stopping_) {
-      refusal = Stopping();
-    } else if (!published_failure_.ok()) {
-      refusal = published_failure_;
-    } else if (figures_.queue_bytes + cost > options_.queue_bytes_max) {
-      refusal = ResourceExhausted("the consensus queue holds " +
-                                  std::to_string(figures_.queue_bytes) + " of " +
-                                  std::to_string(options_.queue_bytes_max) + " bytes")
-                    .WithReason("consensus_queue_full");
-    } else {
+    refusal = Admit(proposal);
+    if (refusal.ok()) {
+      const size_t cost = CostOf(proposal.command);
       figures_.queue_bytes += cost;
       metrics_.queue_bytes.Set(static_cast<int64_t>(figures_.queue_bytes));
       ++figures_.proposals_accepted;
+      proposal.done = [this, cost, accepted_ns = clock_.MonotonicNs(),
+                       done = std::move(proposal.done)](Result<std::string> result) {
+        Finish(cost, accepted_ns, result);
+        done(std::move(result));
+      };
       const bool was_empty = inbox_.empty();
-      inbox_.push_back({std::move(command), deadline_ns, std::move(done), now_ns});
+      inbox_.push_back(std::move(proposal));
       if (was_empty) work_.notify_one();
       return;
     }
     ++figures_.proposals_refused;
   }
   metrics_.CountFailure(refusal);
-  done(std::move(refusal));
+  proposal.done(std::move(refusal));
+}
+
+Status RaftConsensus::ChangeMember(MemberChange change, int64_t deadline_ns) {
+  // Outlives this call when the consensus thread is slow to see the deadline.
+  const auto answer = std::make_shared<std::promise<Status>>();
+  std::future<Status> answered = answer->get_future();
+  ProposeAny({.command = {},
+              .change = std::move(change),
+              .deadline_ns = deadline_ns,
+              .done = [answer](const Result<std::string>& result) { answer->set_value(result.status()); }});
+  const int64_t left_ns = std::max<int64_t>(deadline_ns - clock_.MonotonicNs(), 0);
+  if (answered.wait_for(std::chrono::nanoseconds(left_ns)) == std::future_status::ready) {
+    return answered.get();
+  }
+  return DeadlineExceeded("the change of members did not commit in time; it may still commit");
+}
+
+Status RaftConsensus::TransferLeader(uint64_t to, int64_t deadline_ns) {
+  std::unique_lock lock(mu_);
+  if (stopping_) return Stopping();
+  if (!status_.is_leader) {
+    return Unavailable("this consensus node does not lead").WithReason("not_leader");
+  }
+  const uint64_t term = status_.term;
+  transfer_to_ = to;
+  work_.notify_one();
+  while (status_.term == term || status_.leader_id == 0) {
+    const int64_t left_ns = deadline_ns - clock_.MonotonicNs();
+    if (left_ns <= 0) {
+      return DeadlineExceeded("node " + std::to_string(to) + " did not take over in time");
+    }
+    answered_.wait_for(lock, std::chrono::nanoseconds(std::min(left_ns, kNsPerSecond)));
+  }
+  if (!status_.is_leader) return Status::Ok();
+  return Unavailable("this member was elected again").WithReason("transfer_failed");
 }
 
 Status RaftConsensus::ReadBarrier(int64_t deadline_ns) {
@@ -110,7 +152,7 @@ Status RaftConsensus::ReadBarrier(int64_t deadline_ns) {
     const int64_t left_ns = deadline_ns - clock_.MonotonicNs();
     if (left_ns <= 0) return DeadlineExceeded("no leader confirmed a read in time");
     // Bounded, so that a deadline near the end of time does not overflow the wait.
-    reads_done_.wait_for(lock, std::chrono::nanoseconds(std::min(left_ns, kNsPerSecond)));
+    answered_.wait_for(lock, std::chrono::nanoseconds(std::min(left_ns, kNsPerSecond)));
   }
   return group->status;
 }
@@ -137,6 +179,11 @@ Status RaftConsensus::GetFailure() const {
   return published_failure_;
 }
 
+std::vector<MemberView> RaftConsensus::GetMembers() const {
+  std::lock_guard lock(mu_);
+  return members_;
+}
+
 void RaftConsensus::Receive(std::string message) {
   std::lock_guard lock(mu_);
   if (stopping_ || received_bytes_ + message.size() > options_.received_bytes_max) return;
@@ -161,11 +208,11 @@ void RaftConsensus::Stop() {
 void RaftConsensus::Loop() {
   next_tick_ns_ = clock_.MonotonicNs() + options_.tick_ms * kNsPerMs;
   // Alone there is nobody to wait for.
-  if (core_status_.is_singleton) failure_ = node_->Campaign();
+  if (core_status_.is_alone) failure_ = node_->Campaign();
   while (RunOnce()) WaitForWork();
   // Whatever could not finish by now has no way to: say so.
   TakeInputs();
-  FailAll(Stopping());
+  member_->FailAll(Stopping());
   Publish();
 }
 
@@ -178,29 +225,36 @@ bool RaftConsensus::RunOnce() {
   }
   TakeInputs();
   do {
-    ExpireProposals();
-    if (!node_->blocked() && node_->broken().ok()) {
-      TickWhenDue();
-      while (!to_receive_.empty()) {
-        // A bad message is the sender's fault and has no effect here.
-        static_cast<void>(node_->Receive(to_receive_.front()));
-        to_receive_.pop_front();
-      }
-      ProposeBatch();
-      AskForReads();
+    const bool tick = node_->broken().ok() && !node_->blocked() && IsTickDue();
+    if (const Status status = member_->Step(clock_.MonotonicNs(), tick); !status.ok()) {
+      Failed(status);
+    } else {
+      failure_ = Status::Ok();
     }
-    RunRounds();
     Publish();
-    // More than one batch was waiting.
-  } while (!waiting_.empty() && core_status_.is_leader && failure_.ok());
+  } while (failure_.ok() && member_->can_go_on());
   return !last;
+}
+
+void RaftConsensus::Failed(const Status& status) {
+  failure_ = status.Annotate(node_->broken().ok() ? "consensus cannot write its log"
+                                                  : "consensus is broken");
+  can_commit_.store(false);
+  metrics_.write_failures_total.Add();
+  {
+    std::lock_guard lock(mu_);
+    ++figures_.write_failures;
+    published_failure_ = failure_;
+  }
+  TakeInputs();
+  member_->FailAll(failure_);
 }
 
 void RaftConsensus::WaitForWork() {
   std::unique_lock lock(mu_);
   const auto has_work = [&] {
-    return stopping_ || !inbox_.empty() || !received_.empty() ||
-           (next_reads_ != nullptr && reading_ == nullptr);
+    return stopping_ || !inbox_.empty() || !received_.empty() || next_reads_ != nullptr ||
+           transfer_to_.has_value();
   };
   if (!failure_.ok()) {
     // The write is retried at a fixed pace; nothing new is accepted meanwhile.
@@ -216,197 +270,67 @@ void RaftConsensus::WaitForWork() {
 
 // A lone leader with nothing in flight has no elections, heartbeats or deadlines to watch: it sleeps until it is asked.
 bool RaftConsensus::NeedsTicks() const {
-  return !(core_status_.is_singleton && core_status_.is_leader) || !in_flight_.empty() ||
-         !waiting_.empty() || reading_ != nullptr;
+  return !(core_status_.is_alone && core_status_.is_leader) || member_->is_busy();
 }
 
 void RaftConsensus::TakeInputs() {
   std::lock_guard lock(mu_);
-  for (Proposal& proposal : inbox_) waiting_.push_back(std::move(proposal));
+  for (RaftMember::Proposal& proposal : inbox_) member_->Propose(std::move(proposal));
   inbox_.clear();
-  for (std::string& message : received_) to_receive_.push_back(std::move(message));
+  for (std::string& message : received_) member_->Receive(std::move(message));
   received_.clear();
   received_bytes_ = 0;
-  if (reading_ == nullptr) reading_ = std::move(next_reads_);
+  if (next_reads_ != nullptr) {
+    member_->Read([this, group = std::exchange(next_reads_, nullptr)](const Status& status) {
+      FinishReadGroup(*group, status);
+    });
+  }
+  if (transfer_to_.has_value()) member_->TransferLeader(*std::exchange(transfer_to_, {}));
 }
 
 // After a stall one tick stands for all that were missed: a burst of them would be an election.
-void RaftConsensus::TickWhenDue() {
+bool RaftConsensus::IsTickDue() {
   const int64_t now_ns = clock_.MonotonicNs();
-  if (now_ns < next_tick_ns_) return;
+  if (now_ns < next_tick_ns_) return false;
   next_tick_ns_ = now_ns + options_.tick_ms * kNsPerMs;
-  ++ticks_;
-  static_cast<void>(node_->Tick());
+  return true;
 }
 
-void RaftConsensus::ProposeBatch() {
-  if (waiting_.empty()) return;
-  core_status_ = node_->GetStatus();
-  if (!core_status_.is_leader) {
-    if (core_status_.leader_id == 0) return;  // an election runs: wait for it
-    for (Proposal& proposal : waiting_) Finish(proposal, NotLeader(core_status_.leader_id));
-    waiting_.clear();
-    return;
-  }
-  std::vector<std::string_view> commands;
-  size_t bytes = 0;
-  for (const Proposal& proposal : waiting_) {
-    bytes += CostOf(proposal.command);
-    if (!commands.empty() && bytes > options_.batch_bytes_max) break;
-    commands.push_back(proposal.command);
-  }
-  const Result<uint64_t> first = node_->Propose(commands);
-  for (size_t i = 0; i < commands.size(); ++i) {
-    Proposal proposal = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (!first.ok()) {
-      Finish(proposal, first.status());
-      continue;
-    }
-    proposal.index = *first + i;
-    proposal.term = core_status_.term;
-    in_flight_.push_back(std::move(proposal));
-  }
+void RaftConsensus::RoundBegins() {
+  round_began_ns_ = std::max<int64_t>(clock_.MonotonicNs(), 1);
+  round_started_ns_.store(round_began_ns_);
 }
 
-void RaftConsensus::AskForReads() {
-  if (reading_ == nullptr || reading_->index != 0) return;
-  core_status_ = node_->GetStatus();
-  // A leader answers only once it has committed in its term; a follower asks its leader.
-  const bool askable =
-      core_status_.is_leader ? core_status_.committed_in_term : core_status_.leader_id != 0;
-  if (!askable) return;
-  const bool unanswered_long =
-      ticks_ - reading_->asked_tick >= options_.node.election_ticks;
-  if (reading_->request != 0 && !unanswered_long) return;
-  reading_->request = ++last_request_;
-  reading_->asked_tick = ticks_;
-  static_cast<void>(node_->RequestRead(reading_->request));
-}
-
-void RaftConsensus::RunRounds() {
-  for (;;) {
-    const int64_t started_ns = clock_.MonotonicNs();
-    round_started_ns_.store(std::max<int64_t>(started_ns, 1));
-    Result<RaftNode::Round> round = node_->RunRound();
-    round_started_ns_.store(0);
-    if (!round.ok()) {
-      failure_ = round.status().Annotate(node_->broken().ok() ? "consensus cannot write its log"
-                                                              : "consensus is broken");
-      can_commit_.store(false);
-      metrics_.write_failures_total.Add();
-      {
-        std::lock_guard lock(mu_);
-        ++figures_.write_failures;
-        published_failure_ = failure_;
-      }
-      TakeInputs();
-      FailAll(failure_);
-      return;
-    }
-    failure_ = Status::Ok();
-    if (!round->worked) return;
-    {
-      std::lock_guard lock(mu_);
-      const uint64_t took_ns = static_cast<uint64_t>(clock_.MonotonicNs() - started_ns);
-      ++figures_.rounds;
-      figures_.round_ns_total += took_ns;
-      figures_.round_ns_max = std::max(figures_.round_ns_max, took_ns);
-    }
-    FinishRound(std::move(round).value());
-    AskForReads();
-  }
-}
-
-void RaftConsensus::FinishRound(RaftNode::Round round) {
-  Publish();
-  for (const RaftNode::ConfirmedRead& read : round.reads) {
-    if (reading_ != nullptr && read.request == reading_->request) reading_->index = read.index;
-  }
-  for (RaftNode::Answer& answer : round.answers) {
-    while (!in_flight_.empty() && in_flight_.front().index <= answer.index) {
-      Proposal proposal = std::move(in_flight_.front());
-      in_flight_.pop_front();
-      const bool its_own = proposal.index == answer.index && proposal.term == answer.term;
-      if (its_own) {
-        Finish(proposal, std::move(answer.value));
-      } else {
-        Finish(proposal, NotLeader(core_status_.leader_id));  // another leader's entry took its place
-      }
-    }
-  }
-  if (!core_status_.is_leader) {
-    for (Proposal& proposal : in_flight_) Finish(proposal, NotLeader(core_status_.leader_id));
-    in_flight_.clear();
-  }
-  FinishReads(core_status_.applied_index);
-}
-
-void RaftConsensus::FinishReads(uint64_t applied_index) {
-  if (reading_ == nullptr || reading_->index == 0 || reading_->index > applied_index) return;
-  FinishReadGroup(reading_, Status::Ok());
+void RaftConsensus::RoundEnded(bool worked) {
+  round_started_ns_.store(0);
+  if (!worked) return;
   std::lock_guard lock(mu_);
-  reading_ = std::move(next_reads_);
+  const uint64_t took_ns = static_cast<uint64_t>(clock_.MonotonicNs() - round_began_ns_);
+  ++figures_.rounds;
+  figures_.round_ns_total += took_ns;
+  figures_.round_ns_max = std::max(figures_.round_ns_max, took_ns);
 }
 
-void RaftConsensus::ExpireProposals() {
-  const int64_t now_ns = clock_.MonotonicNs();
-  const auto expire = [&](std::deque<Proposal>& proposals, const char* why) {
-    const auto expired = [&](const Proposal& proposal) { return proposal.deadline_ns <= now_ns; };
-    if (std::none_of(proposals.begin(), proposals.end(), expired)) return;
-    std::deque<Proposal> kept;
-    for (Proposal& proposal : proposals) {
-      if (!expired(proposal)) {
-        kept.push_back(std::move(proposal));
-        continue;
-      }
-      {
-        std::lock_guard lock(mu_);
-        ++figures_.proposals_expired;
-      }
-      Finish(proposal, DeadlineExceeded(why));
-    }
-    proposals = std::move(kept);
-  };
-  expire(waiting_, "the command waited for consensus until its deadline; it was not proposed");
-  expire(in_flight_, "the command did not commit before its deadline; it may still commit");
-}
-
-void RaftConsensus::FailAll(const Status& status) {
-  for (std::deque<Proposal>* proposals : {&in_flight_, &waiting_}) {
-    for (Proposal& proposal : *proposals) Finish(proposal, status);
-    proposals->clear();
-  }
-  if (reading_ != nullptr) FinishReadGroup(reading_, status);
-  std::shared_ptr<ReadGroup> next;
+void RaftConsensus::Finish(size_t cost, int64_t accepted_ns, const Result<std::string>& result) {
   {
     std::lock_guard lock(mu_);
-    next = std::move(next_reads_);
-  }
-  if (next != nullptr) FinishReadGroup(next, status);
-}
-
-void RaftConsensus::Finish(Proposal& proposal, Result<std::string> result) {
-  {
-    std::lock_guard lock(mu_);
-    figures_.queue_bytes -= CostOf(proposal.command);
+    figures_.queue_bytes -= cost;
     metrics_.queue_bytes.Set(static_cast<int64_t>(figures_.queue_bytes));
+    if (result.status().code() == Code::kDeadlineExceeded) ++figures_.proposals_expired;
   }
   if (result.ok()) {
-    const int64_t took_ns = clock_.MonotonicNs() - proposal.accepted_ns;
+    const int64_t took_ns = clock_.MonotonicNs() - accepted_ns;
     metrics_.propose_to_apply_seconds.Observe(static_cast<double>(took_ns) * 1e-9);
   } else {
     metrics_.CountFailure(result.status());
   }
-  proposal.done(std::move(result));
 }
 
-void RaftConsensus::FinishReadGroup(std::shared_ptr<ReadGroup>& group, const Status& status) {
+void RaftConsensus::FinishReadGroup(ReadGroup& group, const Status& status) {
   std::lock_guard lock(mu_);
-  group->done = true;
-  group->status = status;
-  group.reset();
-  reads_done_.notify_all();
+  group.done = true;
+  group.status = status;
+  answered_.notify_all();
 }
 
 void RaftConsensus::Publish() {
@@ -417,11 +341,20 @@ void RaftConsensus::Publish() {
   metrics_.snapshots_failed_total.Add(figures.failed - counted_snapshots_.failed);
   metrics_.snapshots_installed_total.Add(figures.installed - counted_snapshots_.installed);
   counted_snapshots_ = figures;
+  const std::vector<RaftNode::MemberProgress> progress = node_->GetProgress();
   std::lock_guard lock(mu_);
+  const bool leader_changed =
+      status_.leader_id != core_status_.leader_id || status_.term != core_status_.term;
   status_ = core_status_;
   published_failure_ = failure_;
   can_commit_.store(!stopping_ && failure_.ok() && core_status_.is_leader &&
                     core_status_.committed_in_term);
+  members_.resize(progress.size());
+  for (size_t i = 0; i < progress.size(); ++i) {
+    members_[i].member = node_->members()[i];
+    members_[i].progress = progress[i];
+  }
+  if (leader_changed) answered_.notify_all();
 }
 
 }  // namespace brazier::consensus

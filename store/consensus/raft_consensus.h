@@ -16,11 +16,14 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "store/consensus/consensus.h"
 #include "store/consensus/consensus_metrics.h"
+#include "store/consensus/raft_member.h"
 #include "store/consensus/raft_node.h"
 
 namespace brazier::consensus {
@@ -37,7 +40,13 @@ struct ConsensusFigures {
   uint64_t queue_bytes = 0;         // now, with what is in flight
 };
 
-class RaftConsensus final : public Consensus {
+// A member of the group as this one knows it: `progress` is zero but for the voter's mark on one that does not lead.
+struct MemberView {
+  GroupMember member;
+  RaftNode::MemberProgress progress;
+};
+
+class RaftConsensus final : public Consensus, private RaftMember::Watcher {
  public:
   struct Options {
     RaftNode::Options node;
@@ -75,44 +84,42 @@ class RaftConsensus final : public Consensus {
   ConsensusFigures GetFigures() const;
   // OK, or why nothing can commit now: a failing write or a broken core.
   Status GetFailure() const;
+  // By node id.
+  std::vector<MemberView> GetMembers() const;
+
+  // Blocks until the change is applied here. Leader only; kUnavailable with reason "change_under_way" while another change
+  // is. After a deadline it may still be applied. Not from the consensus thread.
+  Status ChangeMember(MemberChange change, int64_t deadline_ns);
+  // Blocks until another member leads, which may be another than `to`. Leader only.
+  Status TransferLeader(uint64_t to, int64_t deadline_ns);
 
  private:
-  struct Proposal {
-    std::string command;
-    int64_t deadline_ns = 0;
-    std::function<void(Result<std::string>)> done;
-    int64_t accepted_ns = 0;
-    uint64_t index = 0;  // when proposed
-    uint64_t term = 0;
-  };
   // The callers of ReadBarrier that share one confirmation.
   struct ReadGroup {
     bool done = false;
     Status status;
-    uint64_t request = 0;  // 0: not asked yet
-    uint64_t index = 0;    // 0: not confirmed yet
-    uint64_t asked_tick = 0;
   };
 
   RaftConsensus(const Options& options, kv::KeyValueStore& store, const Clock& clock);
+  void ProposeAny(RaftMember::Proposal proposal);
 
   // On the consensus thread, without the lock.
   void Loop();
   bool RunOnce();
   void WaitForWork();
   void TakeInputs();
-  void TickWhenDue();
-  void ProposeBatch();
-  void AskForReads();
-  void RunRounds();
-  void FinishRound(RaftNode::Round round);
-  void FinishReads(uint64_t applied_index);
-  void ExpireProposals();
-  void FailAll(const Status& status);
-  void Finish(Proposal& proposal, Result<std::string> result);
-  void FinishReadGroup(std::shared_ptr<ReadGroup>& group, const Status& status);
+  bool IsTickDue();
+  void Failed(const Status& status);
+  void Finish(size_t cost, int64_t accepted_ns, const Result<std::string>& result);
+  void FinishReadGroup(ReadGroup& group, const Status& status);
   void Publish();
   bool NeedsTicks() const;
+  void RoundBegins() override;
+  void RoundEnded(bool worked) override;
+  void StatusChanged() override { Publish(); }
+
+  // REQUIRES: mu_ is held. OK, or why a proposal is refused.
+  Status Admit(const RaftMember::Proposal& proposal) const;
 
   const Options options_;
   const Clock& clock_;
@@ -125,25 +132,23 @@ class RaftConsensus final : public Consensus {
 
   // Of the consensus thread.
   std::unique_ptr<RaftNode> node_;
+  std::unique_ptr<RaftMember> member_;
   RaftNode::CoreStatus core_status_;
   RaftNode::SnapshotFigures counted_snapshots_;  // as the metrics have them
-  std::deque<Proposal> waiting_;    // taken from the inbox, not proposed yet
-  std::deque<Proposal> in_flight_;  // proposed, ascending by index
-  std::deque<std::string> to_receive_;
-  std::shared_ptr<ReadGroup> reading_;
-  uint64_t last_request_ = 0;
-  uint64_t ticks_ = 0;
   int64_t next_tick_ns_ = 0;
+  int64_t round_began_ns_ = 0;
   Status failure_;
 
   mutable std::mutex mu_;  // guards what follows
   std::condition_variable work_;
-  std::condition_variable reads_done_;
-  std::deque<Proposal> inbox_;
+  std::condition_variable answered_;  // reads done, leadership moved
+  std::deque<RaftMember::Proposal> inbox_;
+  std::optional<uint64_t> transfer_to_;
   std::deque<std::string> received_;
   size_t received_bytes_ = 0;
   std::shared_ptr<ReadGroup> next_reads_;
   ConsensusStatus status_;
+  std::vector<MemberView> members_;
   ConsensusFigures figures_;
   Status published_failure_;
   bool stopping_ = false;

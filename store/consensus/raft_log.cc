@@ -8,10 +8,6 @@ namespace {
 
 using kv::Family;
 
-// Of the founding of every group; see RaftLog::Open.
-constexpr uint64_t kFoundingIndex = 1;
-constexpr uint64_t kFoundingTerm = 1;
-
 // Fetches and decodes a record that must be there.
 template <typename T>
 Status LoadRecord(const kv::Reader& store, Family family, std::string_view key,
@@ -27,40 +23,18 @@ Status LoadRecord(const kv::Reader& store, Family family, std::string_view key,
 
 }  // namespace
 
-Result<std::unique_ptr<RaftLog>> RaftLog::Open(kv::KeyValueStore& store, uint64_t node_id,
-                                               std::string_view conf_state) {
+Result<std::unique_ptr<RaftLog>> RaftLog::Open(kv::KeyValueStore& store, uint64_t node_id) {
   std::unique_ptr<RaftLog> log(new RaftLog(store));
-  const Result<std::string> identity = store.Get(Family::kLog, kIdentityKey);
-  if (!identity.ok()) {
-    if (identity.status().code() != Code::kNotFound) return identity.status();
-    RETURN_IF_ERROR(log->Found(node_id, conf_state));
-  }
   RETURN_IF_ERROR(log->Load(node_id));
   return log;
 }
 
-Status RaftLog::Found(uint64_t node_id, std::string_view conf_state) {
-  if (store_.Get(Family::kState, kAppliedKey).ok() ||
-      store_.Get(Family::kLog, kTruncatedKey).ok()) {
-    return Corruption("the store has consensus records but no node identity");
-  }
-  kv::WriteBatch batch;
-  batch.Put(Family::kLog, std::string(kIdentityKey), EncodeIdentity(node_id));
-  batch.Put(Family::kLog, std::string(kHardStateKey),
-            EncodeHardState({.term = kFoundingTerm, .vote = 0, .commit = kFoundingIndex}));
-  batch.Put(Family::kLog, std::string(kTruncatedKey),
-            EncodeTruncation({kFoundingIndex, kFoundingTerm}));
-  batch.Put(Family::kState, std::string(kAppliedKey),
-            EncodeApplied({kFoundingIndex, std::string(conf_state)}));
-  return store_.Write(batch, /*sync=*/true).Annotate("founding the consensus group");
-}
-
 Status RaftLog::Load(uint64_t node_id) {
-  uint64_t stored_id = 0;
-  RETURN_IF_ERROR(LoadRecord(store_, Family::kLog, kIdentityKey, DecodeIdentity, stored_id));
-  if (stored_id != node_id) {
+  NodeIdentity stored;
+  RETURN_IF_ERROR(LoadRecord(store_, Family::kLog, kIdentityKey, DecodeIdentity, stored));
+  if (stored.node_id != node_id) {
     return {Code::kFailedPrecondition, "the store belongs to consensus node " +
-                                           std::to_string(stored_id) + ", this is node " +
+                                           std::to_string(stored.node_id) + ", this is node " +
                                            std::to_string(node_id)};
   }
   RETURN_IF_ERROR(LoadRecord(store_, Family::kLog, kHardStateKey, DecodeHardState, hard_state_));

@@ -20,11 +20,9 @@ namespace brazier::consensus {
 
 class RaftLog {
  public:
-  // Opens the log, or founds the group (`conf_state`: its first members) in a store that has none. Every member of a
-  // group founds it alike: log truncated at index 1, term 1, applied 1. Reads and verifies the whole log.
+  // Opens the log of a founded store (group_founding.h). Reads and verifies the whole log.
   // kFailedPrecondition when the store belongs to another node; kCorruption when log and state do not fit each other.
-  static Result<std::unique_ptr<RaftLog>> Open(kv::KeyValueStore& store, uint64_t node_id,
-                                               std::string_view conf_state);
+  static Result<std::unique_ptr<RaftLog>> Open(kv::KeyValueStore& store, uint64_t node_id);
 
   const HardState& hard_state() const { return hard_state_; }
   // As found by Open.
@@ -77,7 +75,6 @@ class RaftLog {
   };
 
   explicit RaftLog(kv::KeyValueStore& store) : store_(store) {}
-  Status Found(uint64_t node_id, std::string_view conf_state);
   Status Load(uint64_t node_id);
   Status LoadEntries();
   Status CheckLoaded() const;

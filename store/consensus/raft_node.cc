@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/hash.h"
+#include "store/consensus/group_founding.h"
 #include "store/consensus/raft_core/raft_core.h"
 
 namespace brazier::consensus {
@@ -85,14 +86,18 @@ SnapshotSender::Options SenderOptions(const RaftNode::Options& options) {
           .linger_ticks = kLingerElections * options.election_ticks};
 }
 
-Result<std::string> EncodeVoters(const std::vector<uint64_t>& voters) {
-  std::string encoded(16 + voters.size() * 12, '\0');
-  const size_t size =
-      raft_core_encode_conf_state(voters.data(), voters.size(),
-                                  reinterpret_cast<uint8_t*>(encoded.data()), encoded.size());
-  if (size == 0) return Internal("the members of a consensus group do not encode");
-  encoded.resize(size);
-  return encoded;
+Status FoundUnfounded(const RaftNode::Options& options, kv::KeyValueStore& store) {
+  ASSIGN_OR_RETURN(const std::optional<NodeIdentity> identity, ReadIdentity(store));
+  if (IsFounded(store)) return Status::Ok();
+  if (identity.has_value() && identity->node_id != options.node_id) {
+    return {Code::kFailedPrecondition, "the store belongs to consensus node " +
+                                           std::to_string(identity->node_id) + ", this is node " +
+                                           std::to_string(options.node_id)};
+  }
+  std::vector<GroupMember> founders;
+  for (uint64_t id : options.voters) founders.push_back({.node_id = id});
+  if (founders.empty()) founders.push_back({.node_id = options.node_id});
+  return FoundStore(store, {.node_id = options.node_id, .group_id = GroupIdOf(founders)}, founders);
 }
 
 }  // namespace
@@ -122,14 +127,12 @@ Result<std::unique_ptr<RaftNode>> RaftNode::Open(const Options& options, kv::Key
   if (options.heartbeat_ticks == 0 || options.election_ticks <= options.heartbeat_ticks) {
     return InvalidArgument("consensus election ticks must exceed heartbeat ticks, which exceed 0");
   }
-  std::vector<uint64_t> voters = options.voters;
-  if (voters.empty()) voters.push_back(options.node_id);
-  ASSIGN_OR_RETURN(const std::string conf_state, EncodeVoters(voters));
-  ASSIGN_OR_RETURN(std::unique_ptr<RaftLog> log,
-                   RaftLog::Open(store, options.node_id, conf_state));
+  RETURN_IF_ERROR(FoundUnfounded(options, store));
+  ASSIGN_OR_RETURN(std::unique_ptr<RaftLog> log, RaftLog::Open(store, options.node_id));
   std::unique_ptr<RaftNode> node(new RaftNode(options, store, machine, transport, std::move(log)));
   RETURN_IF_ERROR(node->receiver_.Open());
   RETURN_IF_ERROR(node->CreateCore());
+  RETURN_IF_ERROR(node->LoadMembers());
   return node;
 }
 
@@ -255,6 +258,86 @@ Status RaftNode::TransferLeader(uint64_t to) {
   return FromCore(raft_core_transfer_leader(core_.get(), to), "transfer leadership");
 }
 
+Result<uint64_t> RaftNode::ProposeMember(const MemberChange& change) {
+  uint32_t kind = RAFT_CORE_MEMBER_REMOVE;
+  std::string context;
+  if (change.kind != MemberChange::Kind::kRemove) {
+    kind = change.kind == MemberChange::Kind::kAddVoter ? RAFT_CORE_MEMBER_ADD_VOTER
+                                                        : RAFT_CORE_MEMBER_ADD_LEARNER;
+    context = EncodeMembers({change.member});
+  }
+  uint64_t index = 0;
+  RETURN_IF_ERROR(FromCore(raft_core_propose_member(core_.get(), kind, change.member.node_id,
+                                                    ToCore(context), &index),
+                           "change members"));
+  return index;
+}
+
+// The record, brought in line with the members that the core has: entries of groups that have no record have no names.
+Status RaftNode::LoadMembers() {
+  std::vector<GroupMember> recorded;
+  const Result<std::string> record = store_.Get(Family::kState, kMembersKey);
+  if (record.ok()) {
+    ASSIGN_OR_RETURN(recorded, DecodeMembers(*record));
+  } else if (record.status().code() != Code::kNotFound) {
+    return record.status();
+  }
+  members_.clear();
+  for (const MemberProgress& progress : GetProgress()) {
+    GroupMember& member = members_.emplace_back();
+    member.node_id = progress.node_id;
+    for (const GroupMember& known : recorded) {
+      if (known.node_id == member.node_id) member = known;
+    }
+  }
+  transport_.SetMembers(members_);
+  return Status::Ok();
+}
+
+Status RaftNode::ApplyMemberChange(const EntryView& entry) {
+  const raft_core_bytes data = ToCore(entry.data);
+  raft_core_bytes conf_state = {};
+  RETURN_IF_ERROR(FromCore(
+      raft_core_apply_conf_change(core_.get(), static_cast<uint32_t>(entry.type), data.data,
+                                  data.size, &conf_state),
+      "changing members"));
+  applied_.conf_state = ToView(conf_state);
+  std::vector<GroupMember> known = std::move(members_);
+  if (!entry.context.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<GroupMember> named, DecodeMembers(entry.context));
+    for (const GroupMember& member : named) {
+      std::erase_if(known, [&](const GroupMember& old) { return old.node_id == member.node_id; });
+      known.push_back(member);
+    }
+  }
+  members_.clear();
+  for (const MemberProgress& progress : GetProgress()) {
+    const auto found = std::find_if(known.begin(), known.end(), [&](const GroupMember& member) {
+      return member.node_id == progress.node_id;
+    });
+    members_.push_back(found != known.end() ? *found : GroupMember{.node_id = progress.node_id});
+  }
+  state_batch_.Put(Family::kState, std::string(kMembersKey), EncodeMembers(members_));
+  transport_.SetMembers(members_);
+  return Status::Ok();
+}
+
+std::vector<RaftNode::MemberProgress> RaftNode::GetProgress() const {
+  raft_core_member buffer[kGroupMembersMax];
+  size_t count = 0;
+  if (raft_core_members(core_.get(), buffer, kGroupMembersMax, &count) != RAFT_CORE_OK) return {};
+  std::vector<MemberProgress> progress;
+  for (size_t i = 0; i < std::min(count, kGroupMembersMax); ++i) {
+    progress.push_back({.node_id = buffer[i].id,
+                        .is_voter = buffer[i].is_voter != 0,
+                        .is_active = buffer[i].is_active != 0,
+                        .matched = buffer[i].matched});
+  }
+  std::sort(progress.begin(), progress.end(),
+            [](const auto& a, const auto& b) { return a.node_id < b.node_id; });
+  return progress;
+}
+
 Result<RaftNode::Round> RaftNode::RunRound() {
   if (!broken_.ok()) return broken_;
   if (stage_ == Stage::kIdle) {
@@ -352,6 +435,7 @@ Status RaftNode::WriteLog() {
     ++snapshot_figures_.installed;
     applied_ = {receiver_.complete()->index, receiver_.complete()->members};
     receiver_.Installed();
+    RETURN_IF_ERROR(LoadMembers());
     if (const Status status = machine_.Restored(applied_.index); !status.ok()) {
       broken_ = status.Annotate("consensus: the state machine does not take a snapshot");
       return broken_;
@@ -371,17 +455,12 @@ Status RaftNode::ApplyCommitted() {
   state_batch_.Clear();
   for (size_t i = 0; i < view.committed_count; ++i) {
     const EntryView entry = ToEntry(view.committed[i]);
+    Answer& answer = round_.answers.emplace_back(Answer{entry.index, entry.term, {}, false});
     if (entry.type != EntryType::kCommand) {
-      const raft_core_bytes data = ToCore(entry.data);
-      raft_core_bytes conf_state = {};
-      RETURN_IF_ERROR(FromCore(
-          raft_core_apply_conf_change(core_.get(), static_cast<uint32_t>(entry.type), data.data,
-                                      data.size, &conf_state),
-          "changing members"));
-      applied_.conf_state = ToView(conf_state);
-    } else if (!entry.data.empty()) {  // empty: a new leader's first entry
-      round_.answers.push_back(
-          {entry.index, entry.term, machine_.Apply(entry.index, entry.data, state_batch_)});
+      RETURN_IF_ERROR(ApplyMemberChange(entry));
+      answer.changed_members = true;
+    } else if (!entry.data.empty()) {  // empty: a new leader's first entry, or a change that was not to be
+      answer.value = machine_.Apply(entry.index, entry.data, state_batch_);
     }
     applied_.index = entry.index;
   }
@@ -438,7 +517,7 @@ RaftNode::CoreStatus RaftNode::GetStatus() const {
   status.first_index = log_->first_index();
   status.log_bytes = log_->bytes();
   status.committed_in_term = core.committed_in_term != 0;
-  status.is_singleton = core.is_singleton != 0;
+  status.is_alone = core.members_count == 1 && core.is_singleton != 0;
   return status;
 }
 

@@ -32,7 +32,9 @@ class RaftNode {
  public:
   struct Options {
     uint64_t node_id = 1;
-    std::vector<uint64_t> voters;       // of the group when it is founded; empty: this node alone
+    // With whom a store that is not founded yet is founded by Open; empty: this node alone. For tests: processes found
+    // their groups explicitly (group_founding.h).
+    std::vector<uint64_t> voters;
     uint32_t election_ticks = 6;        // the timeout is drawn from [n, 2n) ticks
     uint32_t heartbeat_ticks = 1;
     // Of election timeouts, and of the numbers under which reads travel: another one at every start, since answers to
@@ -48,10 +50,12 @@ class RaftNode {
     size_t snapshot_chunk_bytes = 256 << 10;
     size_t snapshot_window_chunks = 4;
   };
+  // Of a command, or of an entry that changed the members (no value), or of one without effect (neither).
   struct Answer {
     uint64_t index;
     uint64_t term;
     std::string value;
+    bool changed_members = false;
   };
   // A ReadIndex request is confirmed: reads are current once `index` is applied.
   struct ConfirmedRead {
@@ -71,7 +75,14 @@ class RaftNode {
   };
   struct CoreStatus : ConsensusStatus {
     bool committed_in_term = false;  // a leader that can serve
-    bool is_singleton = false;       // the group has one voter
+    bool is_alone = false;           // the group has no other member
+  };
+  // What a leader knows of a member; elsewhere `matched` is 0 and nobody is active.
+  struct MemberProgress {
+    uint64_t node_id = 0;
+    bool is_voter = false;
+    bool is_active = false;  // heard of within an election timeout
+    uint64_t matched = 0;    // its log up to here is on its disk
   };
 
   // kCorruption, kFailedPrecondition: see RaftLog::Open.
@@ -92,6 +103,9 @@ class RaftNode {
   Status RequestRead(uint64_t request);
   Status ReportUnreachable(uint64_t id);
   Status TransferLeader(uint64_t to);
+  // Appends the change and returns its index. The round that applies the entry there has an answer with changed_members;
+  // without, another change was under way and nothing has changed. kUnavailable on a node that does not lead.
+  Result<uint64_t> ProposeMember(const MemberChange& change);
 
   Result<Round> RunRound();
 
@@ -100,6 +114,10 @@ class RaftNode {
   // The core failed for good (a bug or a log it cannot read); everything answers this status from now on.
   const Status& broken() const { return broken_; }
   CoreStatus GetStatus() const;
+  // In the order of their ids.
+  std::vector<MemberProgress> GetProgress() const;
+  // Names and addresses of the members as of what is applied, learners too, by id.
+  const std::vector<GroupMember>& members() const { return members_; }
   // Of snapshot chunks in memory, to be sent again.
   size_t snapshot_bytes() const { return sender_.held_bytes(); }
   const SnapshotFigures& snapshot_figures() const { return snapshot_figures_; }
@@ -118,6 +136,8 @@ class RaftNode {
   RaftNode(const Options& options, kv::KeyValueStore& store, StateMachine& machine,
            Transport& transport, std::unique_ptr<RaftLog> log);
   Status CreateCore();
+  Status LoadMembers();
+  Status ApplyMemberChange(const EntryView& entry);
   Status ReceiveSnapshotFrame(std::string_view message);
   void PumpSnapshots();
   Status Install(uint64_t index, uint64_t term);
@@ -151,6 +171,7 @@ class RaftNode {
   kv::WriteBatch state_batch_;                               // of the stage kStateWrite
   AppliedState applied_;       // as in state_batch_ during kStateWrite
   bool installing_ = false;    // log_batch_ replaces the state
+  std::vector<GroupMember> members_;  // by id
   SnapshotFigures snapshot_figures_;
 };
 

@@ -8,6 +8,7 @@ namespace brazier::consensus {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kIdentityVersion = 2;
 constexpr size_t kCrcBytes = 4;
 
 void PutLittleEndian(std::string& out, uint64_t value, size_t bytes) {
@@ -29,7 +30,8 @@ std::string Seal(std::string body) {
 // Reads a sealed record front to back; the first failure sticks.
 class RecordReader {
  public:
-  RecordReader(std::string what, std::string_view bytes) : what_(std::move(what)) {
+  RecordReader(std::string what, std::string_view bytes, uint8_t newest_version = kVersion)
+      : what_(std::move(what)) {
     if (bytes.size() < 1 + kCrcBytes) {
       Fail("is too short");
       return;
@@ -39,10 +41,14 @@ class RecordReader {
       Fail("fails its checksum");
       return;
     }
-    if (const uint64_t version = Number(1); version != kVersion) {
-      Fail("has unknown version " + std::to_string(version));
+    version_ = Number(1);
+    if (version_ == 0 || version_ > newest_version) {
+      Fail("has unknown version " + std::to_string(version_));
     }
   }
+
+  uint64_t version() const { return version_; }
+  bool ok() const { return status_.ok(); }
 
   uint64_t Number(size_t bytes) { return GetLittleEndian(Take(bytes)); }
 
@@ -71,11 +77,14 @@ class RecordReader {
   }
 
   const std::string what_;
+  uint64_t version_ = 0;
   std::string_view rest_;
   Status status_;
 };
 
-std::string Begin() { return std::string(1, static_cast<char>(kVersion)); }
+std::string Begin(uint8_t version = kVersion) {
+  return std::string(1, static_cast<char>(version));
+}
 
 }  // namespace
 
@@ -123,17 +132,19 @@ Result<EntryView> DecodeEntry(uint64_t index, std::string_view bytes) {
   return entry;
 }
 
-std::string EncodeIdentity(uint64_t node_id) {
-  std::string out = Begin();
-  PutLittleEndian(out, node_id, 8);
+std::string EncodeIdentity(const NodeIdentity& identity) {
+  std::string out = Begin(kIdentityVersion);
+  for (uint64_t id : {identity.node_id, identity.group_id}) PutLittleEndian(out, id, 8);
   return Seal(std::move(out));
 }
 
-Result<uint64_t> DecodeIdentity(std::string_view bytes) {
-  RecordReader reader("node identity", bytes);
-  const uint64_t node_id = reader.Number(8);
+Result<NodeIdentity> DecodeIdentity(std::string_view bytes) {
+  RecordReader reader("node identity", bytes, kIdentityVersion);
+  NodeIdentity identity;
+  identity.node_id = reader.Number(8);
+  if (reader.version() >= 2) identity.group_id = reader.Number(8);
   RETURN_IF_ERROR(reader.Finish());
-  return node_id;
+  return identity;
 }
 
 std::string EncodeHardState(const HardState& state) {
@@ -179,6 +190,34 @@ Result<AppliedState> DecodeApplied(std::string_view bytes) {
   applied.conf_state = reader.TakeRest();
   RETURN_IF_ERROR(reader.Finish());
   return applied;
+}
+
+std::string EncodeMembers(const std::vector<GroupMember>& members) {
+  std::string out = Begin();
+  PutLittleEndian(out, members.size(), 2);
+  for (const GroupMember& member : members) {
+    PutLittleEndian(out, member.node_id, 8);
+    for (const std::string* text : {&member.name, &member.rpc_address, &member.raft_address}) {
+      PutLittleEndian(out, text->size(), 2);
+      out += *text;
+    }
+  }
+  return Seal(std::move(out));
+}
+
+Result<std::vector<GroupMember>> DecodeMembers(std::string_view bytes) {
+  RecordReader reader("group members", bytes);
+  std::vector<GroupMember> members;
+  const uint64_t count = reader.Number(2);
+  for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+    GroupMember& member = members.emplace_back();
+    member.node_id = reader.Number(8);
+    for (std::string* text : {&member.name, &member.rpc_address, &member.raft_address}) {
+      *text = reader.Take(reader.Number(2));
+    }
+  }
+  RETURN_IF_ERROR(reader.Finish());
+  return members;
 }
 
 }  // namespace brazier::consensus

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
+#include "common/model/group_member.h"
 
 namespace brazier::consensus {
 
@@ -19,6 +21,7 @@ inline constexpr std::string_view kTruncatedKey = "\xff""truncated";
 inline constexpr std::string_view kEntriesEnd = "\xff";
 // State machines leave family-kState keys that begin with a zero byte to consensus.
 inline constexpr std::string_view kAppliedKey{"\0consensus/applied", 18};
+inline constexpr std::string_view kMembersKey{"\0consensus/members", 18};
 
 // What an entry is for, as raft_core.h numbers it.
 enum class EntryType : uint8_t { kCommand = 0, kConfChange = 1, kConfChangeV2 = 2 };
@@ -57,13 +60,26 @@ std::string EncodeEntry(const EntryView& entry);
 // `index` comes from the key. The views of the result point into `bytes`.
 Result<EntryView> DecodeEntry(uint64_t index, std::string_view bytes);
 
-std::string EncodeIdentity(uint64_t node_id);
-Result<uint64_t> DecodeIdentity(std::string_view bytes);
+// Who this store is. Version 1 had no group id.
+struct NodeIdentity {
+  uint64_t node_id = 0;
+  uint64_t group_id = 0;  // 0: of no group yet, or of one that was founded before groups had ids
+  friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
+};
+std::string EncodeIdentity(const NodeIdentity& identity);
+Result<NodeIdentity> DecodeIdentity(std::string_view bytes);
 std::string EncodeHardState(const HardState& state);
 Result<HardState> DecodeHardState(std::string_view bytes);
 std::string EncodeTruncation(const Truncation& truncation);
 Result<Truncation> DecodeTruncation(std::string_view bytes);
 std::string EncodeApplied(const AppliedState& applied);
 Result<AppliedState> DecodeApplied(std::string_view bytes);
+
+// Names and addresses of members; also the context of an entry that adds one. In their order; at most
+// kGroupMembersMax with texts of kGroupTextBytesMax, which callers check before they propose.
+inline constexpr size_t kGroupMembersMax = 64;
+inline constexpr size_t kGroupTextBytesMax = 512;
+std::string EncodeMembers(const std::vector<GroupMember>& members);
+Result<std::vector<GroupMember>> DecodeMembers(std::string_view bytes);
 
 }  // namespace brazier::consensus

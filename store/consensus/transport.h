@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "common/model/group_member.h"
 
 namespace brazier::consensus {
 
@@ -14,6 +17,9 @@ class Transport {
   // Sends one encoded message to member `to`, or drops it when it cannot be sent or queued now. Called from the
   // consensus thread; must not block.
   virtual void Send(uint64_t to, std::string message) = 0;
+  // The members from now on, this one among them, with their addresses. Called from the consensus thread, and once from
+  // the one that opens the group; must not block. Messages may still be sent to one that is not there any more.
+  virtual void SetMembers(const std::vector<GroupMember>& members) {}
 };
 
 // For a group of one: there is nobody to send to.

@@ -6,9 +6,8 @@ namespace brazier::simulation {
 namespace {
 
 using consensus::Consensus;
+using consensus::RaftMember;
 using consensus::RaftNode;
-
-Status NotLeader() { return Unavailable("this member does not lead").WithReason("not_leader"); }
 
 }  // namespace
 
@@ -67,6 +66,9 @@ Status SimulatedMember::Start() {
   node.election_ticks = options_.election_ticks;
   node.seed = world_.random.Next();
   ASSIGN_OR_RETURN(node_, RaftNode::Open(node, store_, *checked_, network_));
+  member_ = std::make_unique<RaftMember>(
+      RaftMember::Options{.election_ticks = options_.election_ticks}, *node_,
+      static_cast<RaftMember::Watcher&>(*this));
   After(static_cast<int64_t>(world_.random.Below(options_.tick_ns)), &SimulatedMember::Tick);
   Wake();
   return Status::Ok();
@@ -75,16 +77,11 @@ Status SimulatedMember::Start() {
 void SimulatedMember::Crash() {
   ++incarnation_;
   world_.checker.Note("member " + std::to_string(options_.id) + " crashes");
+  member_.reset();
   node_.reset();
   checked_.reset();
   machine_.reset();
   index_.reset();
-  received_.clear();
-  waiting_.clear();
-  in_flight_.clear();
-  reading_ = {};
-  next_readers_.clear();
-  last_request_ = ticks_ = 0;
   tick_is_due_ = is_woken_ = false;
   store_.CutPower();
 }
@@ -96,25 +93,29 @@ void SimulatedMember::AddBlocks(const std::vector<BlockMeta>& blocks, int64_t de
   if (!commands.ok() || commands->size() != 1) {
     return world_.checker.Fail("blocks do not pack into one command");
   }
-  waiting_.push_back({std::move(commands->front()), deadline_ns, std::move(done)});
+  member_->Propose({.command = std::move(commands->front()),
+                    .deadline_ns = deadline_ns,
+                    .done = [done = std::move(done)](Result<std::string> answer) {
+                      if (!answer.ok()) return done(answer.status());
+                      done(index::DecodeAddBlocksAnswer(*answer));
+                    }});
   Wake();
 }
 
 void SimulatedMember::ReadBarrier(Barrier done) {
   if (options_.canary == Canary::kReadsWithoutBarrier) return done(Status::Ok());
-  next_readers_.push_back(std::move(done));
+  member_->Read(std::move(done));
   Wake();
 }
 
 void SimulatedMember::Receive(const std::string& message) {
-  if (received_.size() >= options_.received_max) return;
-  received_.push_back(message);
+  if (member_->messages_waiting() >= options_.received_max) return;
+  member_->Receive(message);
   Wake();
 }
 
 void SimulatedMember::TransferLeader(uint64_t to) {
-  if (node_->blocked()) return;
-  static_cast<void>(node_->TransferLeader(to));
+  member_->TransferLeader(to);
   Wake();
 }
 
@@ -139,140 +140,41 @@ void SimulatedMember::Wake() {
 void SimulatedMember::Step() {
   is_woken_ = false;
   if (world_.events.now_ns() < store_.busy_until_ns() && node_->blocked()) return;  // in a write
-  Expire(waiting_);
-  Expire(in_flight_);
-  if (!node_->blocked()) {
-    if (std::exchange(tick_is_due_, false)) {
-      ++ticks_;
-      static_cast<void>(node_->Tick());
-    }
-    while (!received_.empty()) {
-      static_cast<void>(node_->Receive(received_.front()));
-      received_.pop_front();
-    }
-    ProposeBatch();
-    AskForReads();
+  const bool tick = !node_->blocked() && std::exchange(tick_is_due_, false);
+  const Status status = member_->Step(world_.events.now_ns(), tick);
+  if (status.ok()) {
+    if (member_->can_go_on()) Wake();
+    return;
   }
-  RunRounds();
+  if (!node_->broken().ok()) {
+    return world_.checker.Fail("member " + std::to_string(id()) + " is broken: " +
+                               node_->broken().ToString());
+  }
+  if (status.reason() == kPowerCut) {
+    Crash();
+    return power_went_();
+  }
+  if (status.reason() == kStalled) {
+    return After(store_.busy_until_ns() - world_.events.now_ns(), &SimulatedMember::Wake);
+  }
+  member_->FailAll(status);
+  After(options_.write_retry_ns, &SimulatedMember::Wake);
 }
 
-void SimulatedMember::Expire(std::deque<Proposal>& proposals) {
-  while (!proposals.empty() && proposals.front().deadline_ns <= world_.events.now_ns()) {
-    const Proposal expired = std::move(proposals.front());
-    proposals.pop_front();
-    expired.done(DeadlineExceeded("the command may still commit"));
-  }
-}
+void SimulatedMember::StatusChanged() { world_.checker.Status(id(), node_->GetStatus()); }
 
-void SimulatedMember::ProposeBatch() {
-  if (waiting_.empty()) return;
+void SimulatedMember::ReadAsked(uint64_t request) {
+  if (!world_.checker.prints()) return;
   const RaftNode::CoreStatus status = node_->GetStatus();
-  if (!status.is_leader && status.leader_id == 0) return;  // an election runs
-  std::vector<std::string_view> commands;
-  for (const Proposal& proposal : waiting_) commands.push_back(proposal.command);
-  const Result<uint64_t> first =
-      status.is_leader ? node_->Propose(commands) : Result<uint64_t>(NotLeader());
-  for (size_t i = 0; i < commands.size(); ++i) {
-    Proposal proposal = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (!first.ok()) {
-      proposal.done(first.status());
-      continue;
-    }
-    proposal.index = *first + i;
-    proposal.term = status.term;
-    in_flight_.push_back(std::move(proposal));
-  }
+  world_.checker.Note("member " + std::to_string(id()) + " asks for read " + std::to_string(request) +
+                      ", leader " + std::to_string(status.leader_id) + ", term " +
+                      std::to_string(status.term));
 }
 
-void SimulatedMember::AskForReads() {
-  if (reading_.waiting.empty()) {
-    if (next_readers_.empty()) return;
-    reading_ = {};
-    reading_.waiting = std::exchange(next_readers_, {});
-  }
-  if (reading_.index != 0) return;
-  const RaftNode::CoreStatus status = node_->GetStatus();
-  if (status.is_leader ? !status.committed_in_term : status.leader_id == 0) return;
-  if (reading_.request != 0 && ticks_ - reading_.asked_tick < options_.election_ticks) return;
-  reading_.request = ++last_request_;
-  reading_.asked_tick = ticks_;
-  if (world_.checker.prints()) {
-    world_.checker.Note("member " + std::to_string(id()) + " asks for read " +
-                        std::to_string(reading_.request) + ", leader " +
-                        std::to_string(status.leader_id) + ", term " + std::to_string(status.term));
-  }
-  static_cast<void>(node_->RequestRead(reading_.request));
-}
-
-void SimulatedMember::RunRounds() {
-  for (;;) {
-    Result<RaftNode::Round> round = node_->RunRound();
-    if (!round.ok()) {
-      if (!node_->broken().ok()) {
-        return world_.checker.Fail("member " + std::to_string(id()) + " is broken: " +
-                                   node_->broken().ToString());
-      }
-      const std::string& reason = round.status().reason();
-      if (reason == kPowerCut) {
-        Crash();
-        return power_went_();
-      }
-      if (reason == kStalled) {
-        return After(store_.busy_until_ns() - world_.events.now_ns(), &SimulatedMember::Wake);
-      }
-      FailAll(round.status());
-      return After(options_.write_retry_ns, &SimulatedMember::Wake);
-    }
-    if (!round->worked) break;
-    FinishRound(std::move(round).value());
-    AskForReads();
-  }
-  if (!waiting_.empty() && node_->GetStatus().is_leader) Wake();
-}
-
-void SimulatedMember::FinishRound(RaftNode::Round round) {
-  const RaftNode::CoreStatus status = node_->GetStatus();
-  world_.checker.Status(id(), status);
-  for (const RaftNode::ConfirmedRead& read : round.reads) {
-    if (world_.checker.prints()) {
-      world_.checker.Note("member " + std::to_string(id()) + " has read " +
-                          std::to_string(read.request) + " confirmed at " +
-                          std::to_string(read.index));
-    }
-    if (!reading_.waiting.empty() && read.request == reading_.request) reading_.index = read.index;
-  }
-  for (const RaftNode::Answer& answer : round.answers) {
-    while (!in_flight_.empty() && in_flight_.front().index <= answer.index) {
-      const Proposal proposal = std::move(in_flight_.front());
-      in_flight_.pop_front();
-      if (proposal.index == answer.index && proposal.term == answer.term) {
-        proposal.done(index::DecodeAddBlocksAnswer(answer.value));
-      } else {
-        proposal.done(NotLeader());
-      }
-    }
-  }
-  if (!status.is_leader) {
-    for (const Proposal& proposal : in_flight_) proposal.done(NotLeader());
-    in_flight_.clear();
-  }
-  if (!reading_.waiting.empty() && reading_.index != 0 && reading_.index <= status.applied_index) {
-    for (const Barrier& done : reading_.waiting) done(Status::Ok());
-    reading_ = {};
-  }
-}
-
-void SimulatedMember::FailAll(const Status& status) {
-  for (std::deque<Proposal>* proposals : {&in_flight_, &waiting_}) {
-    for (const Proposal& proposal : *proposals) proposal.done(status);
-    proposals->clear();
-  }
-  for (std::vector<Barrier>* readers : {&reading_.waiting, &next_readers_}) {
-    for (const Barrier& done : *readers) done(status);
-    readers->clear();
-  }
-  reading_ = {};
+void SimulatedMember::ReadConfirmed(uint64_t request, uint64_t index) {
+  if (!world_.checker.prints()) return;
+  world_.checker.Note("member " + std::to_string(id()) + " has read " + std::to_string(request) +
+                      " confirmed at " + std::to_string(index));
 }
 
 }  // namespace brazier::simulation

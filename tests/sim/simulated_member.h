@@ -1,12 +1,11 @@
-// SimulatedMember: one metastore member: the real RaftNode over the real index, on its simulated disk and network. Around
-// the node it does what RaftConsensus does with a thread: an inbox, batches, deadlines, shared read confirmations,
-// repeated writes. It is stopped in a write while its disk stalls, and may be stopped for good anywhere by Crash().
+// SimulatedMember: one metastore member: the real RaftMember, RaftNode and index, on its simulated disk and network. What
+// RaftConsensus does with a thread it does with events: steps, ticks, repeated writes. It is stopped in a write while its
+// disk stalls, and may be stopped for good anywhere by Crash().
 //
 // Callbacks run inside the member's step: they must not call it back before they return, other than through events.
 // After a crash they never come. Thread-hostile.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include "common/observe/metrics.h"
 #include "server/metastore/index_state_machine.h"
+#include "store/consensus/raft_member.h"
 #include "store/consensus/raft_node.h"
 #include "tests/sim/history_checker.h"
 #include "tests/sim/simulated_network.h"
@@ -29,7 +29,7 @@ enum class Canary {
   kReadsWithoutBarrier,
 };
 
-class SimulatedMember {
+class SimulatedMember : private consensus::RaftMember::Watcher {
  public:
   struct World {
     VirtualClock& clock;
@@ -56,7 +56,7 @@ class SimulatedMember {
 
   // `power_went`: called when the power went inside a write; the member is down by then.
   SimulatedMember(const Options& options, const World& world, std::function<void()> power_went);
-  ~SimulatedMember();
+  ~SimulatedMember() override;
 
   // Starts from what the disk holds. kUnavailable when the disk cannot be written.
   Status Start();
@@ -75,19 +75,6 @@ class SimulatedMember {
   SkewedClock& clock() { return clock_; }
 
  private:
-  struct Proposal {
-    std::string command;
-    int64_t deadline_ns = 0;
-    Answered done;
-    uint64_t index = 0;
-    uint64_t term = 0;
-  };
-  struct ReadGroup {
-    std::vector<Barrier> waiting;
-    uint64_t request = 0;
-    uint64_t asked_tick = 0;
-    uint64_t index = 0;  // 0: not confirmed
-  };
   class CheckedMachine;
 
   // Runs `action` unless the member was crashed meanwhile.
@@ -95,12 +82,9 @@ class SimulatedMember {
   void Tick();
   void Wake();  // a step soon, if none is scheduled
   void Step();
-  void Expire(std::deque<Proposal>& proposals);
-  void ProposeBatch();
-  void AskForReads();
-  void RunRounds();
-  void FinishRound(consensus::RaftNode::Round round);
-  void FailAll(const Status& status);
+  void StatusChanged() override;
+  void ReadAsked(uint64_t request) override;
+  void ReadConfirmed(uint64_t request, uint64_t index) override;
 
   const Options options_;
   const World world_;
@@ -116,13 +100,7 @@ class SimulatedMember {
   std::unique_ptr<metastore::IndexStateMachine> machine_;
   std::unique_ptr<CheckedMachine> checked_;
   std::unique_ptr<consensus::RaftNode> node_;
-  std::deque<std::string> received_;
-  std::deque<Proposal> waiting_;
-  std::deque<Proposal> in_flight_;
-  ReadGroup reading_;                 // nobody waiting: none
-  std::vector<Barrier> next_readers_;
-  uint64_t last_request_ = 0;
-  uint64_t ticks_ = 0;
+  std::unique_ptr<consensus::RaftMember> member_;
   bool tick_is_due_ = false;
   bool is_woken_ = false;
 };

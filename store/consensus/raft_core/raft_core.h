@@ -102,7 +102,7 @@ typedef struct {
   uint64_t committed_bytes_max; /* of committed entries in one ready view */
   uint64_t seed;                /* of election timeouts: the same seed and inputs replay the same run */
   raft_core_hard_state hard_state;
-  raft_core_bytes conf_state; /* as raft_core_conf_state or a view gave it */
+  raft_core_bytes conf_state; /* as raft_core_conf_state or a view gave it; empty: a snapshot will tell */
 } raft_core_options;
 
 typedef struct {
@@ -149,7 +149,23 @@ typedef struct {
   uint32_t committed_in_term;     /* the leader has committed an entry of its term: it can serve reads */
   uint32_t is_singleton;          /* one voter */
   uint32_t randomized_election_ticks;
+  uint32_t members_count;         /* voters and learners; 0: not told yet */
+  uint32_t is_promotable;         /* a voter, that may lead */
+  uint64_t lead_transferee;       /* to whom leadership moves; 0: it does not */
 } raft_core_status;
+
+enum {
+  RAFT_CORE_MEMBER_ADD_VOTER = 0, /* makes a voter of a learner too */
+  RAFT_CORE_MEMBER_REMOVE = 1,
+  RAFT_CORE_MEMBER_ADD_LEARNER = 2,
+};
+
+typedef struct {
+  uint64_t id;
+  uint64_t matched; /* the log up to here is on its disk, as a leader knows; 0 on others */
+  uint32_t is_voter;
+  uint32_t is_active; /* a leader has heard of it within an election timeout */
+} raft_core_member;
 
 typedef struct {
   uint32_t type; /* as in the wire format: 7 is MsgSnapshot */
@@ -192,8 +208,12 @@ int32_t raft_core_advance(raft_core* core, raft_core_view* view);
 /* Everything handed out as committed up to here is applied. */
 int32_t raft_core_advance_apply(raft_core* core);
 
-/* kind: 0 add voter, 1 remove, 2 add learner. */
-int32_t raft_core_propose_conf_change(raft_core* core, uint32_t kind, uint64_t id);
+/* Appends an entry that changes one member (one at a time: no joint configurations, which raft-rs may fail to leave when
+ * its leader changes). While an earlier change is not applied the entry at *index becomes an empty normal one. */
+int32_t raft_core_propose_member(raft_core* core, uint32_t kind, uint64_t id, raft_core_bytes context,
+                                 uint64_t* index);
+/* Writes at most `capacity` of the current members, in no order; *count is how many there are. */
+int32_t raft_core_members(const raft_core* core, raft_core_member* out, size_t capacity, size_t* count);
 /* Applies a committed conf change entry (its type and data); *conf_state lives until the next call. */
 int32_t raft_core_apply_conf_change(raft_core* core, uint32_t type, const uint8_t* data, size_t size,
                                     raft_core_bytes* conf_state);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/crc32c.h"
+
 #include <functional>
 #include <vector>
 
@@ -47,6 +49,23 @@ TEST(RaftRecordsTest, GoldenBytes) {
   EXPECT_EQ(hex(EncodeTruncation({1, 1})), "01010000000000000001000000000000006f0f393e");
 }
 
+TEST(RaftRecordsTest, MembersRoundTrip) {
+  const std::vector<GroupMember> members = {
+      {.node_id = 1ull << 63, .name = "a", .rpc_address = "h:1", .raft_address = "tcp://h:2"},
+      {.node_id = 7, .name = "", .rpc_address = std::string(kGroupTextBytesMax, 'x'), .raft_address = ""}};
+  EXPECT_EQ(*DecodeMembers(EncodeMembers(members)), members);
+  EXPECT_EQ(*DecodeMembers(EncodeMembers({})), std::vector<GroupMember>());
+}
+
+// Stores that were made before groups had ids.
+TEST(RaftRecordsTest, IdentityOfVersion1IsReadable) {
+  const std::string body("\x01\x0c\0\0\0\0\0\0\0", 9);
+  const uint32_t crc = Crc32c(AsBytes(body));
+  std::string bytes = body;
+  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(crc >> (8 * i)));
+  EXPECT_EQ(*DecodeIdentity(bytes), (NodeIdentity{12, 0}));
+}
+
 TEST(RaftRecordsTest, NumbersRoundTrip) {
   const HardState hard = *DecodeHardState(EncodeHardState({1ull << 60, 2, 3}));
   EXPECT_EQ(hard.term, 1ull << 60);
@@ -55,7 +74,7 @@ TEST(RaftRecordsTest, NumbersRoundTrip) {
   const Truncation truncation = *DecodeTruncation(EncodeTruncation({9, 8}));
   EXPECT_EQ(truncation.index, 9u);
   EXPECT_EQ(truncation.term, 8u);
-  EXPECT_EQ(*DecodeIdentity(EncodeIdentity(12)), 12u);
+  EXPECT_EQ(*DecodeIdentity(EncodeIdentity({12, 34})), (NodeIdentity{12, 34}));
   const AppliedState applied = *DecodeApplied(EncodeApplied({5, "members"}));
   EXPECT_EQ(applied.index, 5u);
   EXPECT_EQ(applied.conf_state, "members");
@@ -69,10 +88,12 @@ TEST(RaftRecordsTest, EveryTruncationAndBitFlipIsCorruption) {
   const std::vector<Record> records = {
       {EncodeEntry({1, 2, EntryType::kCommand, "c", "data"}),
        [](std::string_view b) { return DecodeEntry(1, b).status(); }},
-      {EncodeIdentity(1), [](std::string_view b) { return DecodeIdentity(b).status(); }},
+      {EncodeIdentity({1, 2}), [](std::string_view b) { return DecodeIdentity(b).status(); }},
       {EncodeHardState({1, 2, 3}), [](std::string_view b) { return DecodeHardState(b).status(); }},
       {EncodeTruncation({1, 2}), [](std::string_view b) { return DecodeTruncation(b).status(); }},
-      {EncodeApplied({1, "m"}), [](std::string_view b) { return DecodeApplied(b).status(); }}};
+      {EncodeApplied({1, "m"}), [](std::string_view b) { return DecodeApplied(b).status(); }},
+      {EncodeMembers({{.node_id = 3, .name = "n"}}),
+       [](std::string_view b) { return DecodeMembers(b).status(); }}};
   for (const Record& record : records) {
     ASSERT_TRUE(record.decode(record.bytes).ok());
     for (size_t size = 0; size < record.bytes.size(); ++size) {

@@ -137,6 +137,18 @@ pub struct CStatus {
     pub committed_in_term: u32,
     pub is_singleton: u32,
     pub randomized_election_ticks: u32,
+    pub members_count: u32,
+    pub is_promotable: u32,
+    pub lead_transferee: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CMember {
+    pub id: u64,
+    pub matched: u64,
+    pub is_voter: u32,
+    pub is_active: u32,
 }
 
 #[repr(C)]

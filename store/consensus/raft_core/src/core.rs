@@ -8,7 +8,9 @@ use raft::eraftpb::{
 use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
 use slog::{o, Discard, Logger};
 
-use crate::abi::{CBytes, CEntry, CHardState, CMessage, COptions, CReadState, CStatus, CView};
+use crate::abi::{
+    CBytes, CEntry, CHardState, CMember, CMessage, COptions, CReadState, CStatus, CView,
+};
 use crate::storage::{decode_members, snapshot_of, CStorage, CallbackStorage};
 
 pub const INVALID: i32 = 1;
@@ -328,22 +330,43 @@ impl Core {
         })
     }
 
-    pub fn propose_conf_change(&mut self, kind: u32, id: u64) -> Outcome {
-        let kind = match kind {
+    /// One member at a time: no joint configurations, which raft-rs may fail to leave when its leader changes.
+    pub fn propose_member(&mut self, kind: u32, id: u64, context: &[u8]) -> Result<u64, Failure> {
+        let mut change = ConfChange::default();
+        change.node_id = id;
+        change.set_change_type(match kind {
             0 => ConfChangeType::AddNode,
             1 => ConfChangeType::RemoveNode,
             2 => ConfChangeType::AddLearnerNode,
-            other => return Err(fail(INVALID, format!("conf change kind {other}"))),
-        };
+            other => return Err(fail(INVALID, format!("change of members {other}"))),
+        });
+        if id == 0 {
+            return Err(fail(INVALID, "a member with id 0"));
+        }
+        let mut index = 0;
         self.input(|node| {
             if node.raft.state != StateRole::Leader {
                 return Err(fail(NOT_LEADER, "not the leader"));
             }
-            let mut change = ConfChange::default();
-            change.set_change_type(kind);
-            change.node_id = id;
-            node.propose_conf_change(Vec::new(), change).map_err(from_raft)
-        })
+            index = node.raft.raft_log.last_index() + 1;
+            node.propose_conf_change(context.to_vec(), change).map_err(from_raft)
+        })?;
+        Ok(index)
+    }
+
+    /// Members of the configuration in force, in no order.
+    pub fn members(&self) -> Vec<CMember> {
+        let tracker = self.node.raft.prs();
+        let voters = tracker.conf().voters();
+        tracker
+            .iter()
+            .map(|(id, progress)| CMember {
+                id: *id,
+                matched: progress.matched,
+                is_voter: voters.contains(*id) as u32,
+                is_active: progress.recent_active as u32,
+            })
+            .collect()
     }
 
     pub fn apply_conf_change(&mut self, kind: u32, data: &[u8]) -> Result<CBytes, Failure> {
@@ -481,6 +504,9 @@ impl Core {
             is_leader: is_leader as u32,
             committed_in_term: (is_leader && raft.commit_to_current_term()) as u32,
             is_singleton: raft.prs().is_singleton() as u32,
+            members_count: raft.prs().iter().count() as u32,
+            is_promotable: raft.promotable() as u32,
+            lead_transferee: raft.lead_transferee.unwrap_or(0),
             randomized_election_ticks: raft.randomized_election_timeout() as u32,
         }
     }

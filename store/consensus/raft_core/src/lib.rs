@@ -12,7 +12,8 @@ use protobuf::Message as _;
 use raft::eraftpb::{ConfState, Message};
 
 use crate::abi::{
-    bytes_of, CBytes, CEntry, CMessageHeader, COptions, CSnapshot, CStatus, CView, EntrySink,
+    bytes_of, CBytes, CEntry, CMember, CMessageHeader, COptions, CSnapshot, CStatus, CView,
+    EntrySink,
 };
 use crate::core::{Core, Failure, Outcome, INVALID};
 use crate::storage::{copy_entry, CStorage};
@@ -214,12 +215,34 @@ pub unsafe extern "C" fn raft_core_advance_apply(core: *mut raft_core) -> i32 {
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn raft_core_propose_conf_change(
+pub unsafe extern "C" fn raft_core_propose_member(
     core: *mut raft_core,
     kind: u32,
     id: u64,
+    context: CBytes,
+    index: *mut u64,
 ) -> i32 {
-    guard(core, |core| core.propose_conf_change(kind, id))
+    guard(core, |core| {
+        *index = core.propose_member(kind, id, bytes_of(context.data, context.size))?;
+        Ok(())
+    })
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn raft_core_members(
+    core: *const raft_core,
+    out: *mut CMember,
+    capacity: usize,
+    count: *mut usize,
+) -> i32 {
+    guard(core.cast_mut(), |core| {
+        let members = core.members();
+        *count = members.len();
+        for (i, member) in members.into_iter().take(capacity).enumerate() {
+            ptr::write(out.add(i), member);
+        }
+        Ok(())
+    })
 }
 
 #[no_mangle]

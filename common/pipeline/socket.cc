@@ -61,6 +61,17 @@ Frame::Frame(std::string bytes) {
   CHECK(zmq_msg_init_data(&message_, owned->data(), owned->size(), free_owned, owned) == 0);
 }
 
+Frame::Frame(std::string bytes, std::shared_ptr<void> token) {
+  struct Owned {
+    std::string bytes;
+    std::shared_ptr<void> token;
+  };
+  auto* owned = new Owned{std::move(bytes), std::move(token)};
+  const auto free_owned = [](void*, void* hint) { delete static_cast<Owned*>(hint); };
+  CHECK(zmq_msg_init_data(&message_, owned->bytes.data(), owned->bytes.size(), free_owned, owned) ==
+        0);
+}
+
 Result<Socket> Socket::Open(Context& context, Type type, const PipelineLimits& limits) {
   void* handle = zmq_socket(context.handle(), ZmqType(type));
   if (handle == nullptr) return ErrorOf("opening a socket");

@@ -5,6 +5,7 @@
 // Socket is used by one thread only, the loop's. Sending and receiving never block.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,9 @@ class Frame {
  public:
   Frame() { zmq_msg_init(&message_); }
   explicit Frame(std::string bytes);
+  // The same; `token` is destroyed once libzmq is done with the bytes (they are in the kernel's
+  // buffers, or will never be), often on a thread of libzmq's.
+  Frame(std::string bytes, std::shared_ptr<void> token);
   Frame(Frame&& other) noexcept : Frame() { zmq_msg_move(&message_, &other.message_); }
   Frame& operator=(Frame&& other) noexcept {
     zmq_msg_move(&message_, &other.message_);

@@ -18,6 +18,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"query_result", "partial results on the execute pipeline", RunQueryResult, QueryResultCorpus},
     {"ingest_msgpack", "messages of profile shippers over ZeroMQ", RunIngestMsgpack, IngestMsgpackCorpus},
     {"envelope", "header frames between our processes", RunEnvelope, EnvelopeCorpus},
+    {"member_frame", "messages between metastore members", RunMemberFrame, MemberFrameCorpus},
     {"snapshot_frame", "snapshots between metastore members", RunSnapshotFrame, SnapshotFrameCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},

@@ -28,6 +28,8 @@ void RunIngestMsgpack(Bytes input);
 std::vector<std::string> IngestMsgpackCorpus();
 void RunEnvelope(Bytes input);
 std::vector<std::string> EnvelopeCorpus();
+void RunMemberFrame(Bytes input);  // header and message, the checksum put right
+std::vector<std::string> MemberFrameCorpus();
 void RunSnapshotFrame(Bytes input);  // without its checksum
 std::vector<std::string> SnapshotFrameCorpus();
 void RunObject(Bytes input);  // a complete object

@@ -1,0 +1,28 @@
+// MemberHeader: the first frame of every message between members of a metastore group; the message itself is the second.
+// Fixed size, so that it travels inside libzmq's own message struct, without an allocation. The checksum covers both frames:
+// what a member puts into its log is what the leader sent. Bytes: docs/format/zeromq-raft.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+
+namespace brazier::pipeline {
+
+struct MemberHeader {
+  static constexpr uint8_t kVersion = 1;
+  static constexpr size_t kBytes = 32;
+  uint64_t group_id = 0;
+  uint64_t from = 0;  // node ids
+  uint64_t to = 0;
+  friend bool operator==(const MemberHeader&, const MemberHeader&) = default;
+};
+
+std::string EncodeMemberHeader(const MemberHeader& header, Bytes message);
+// For hostile input. kInvalidArgument with reason "unreadable", "version" or "checksum".
+Result<MemberHeader> DecodeMemberHeader(Bytes header, Bytes message);
+
+}  // namespace brazier::pipeline

@@ -126,7 +126,7 @@ rpc::ThriftServer::Options ThriftOptionsOf(const config::Config& config) {
 }
 
 rpc::ClientOptions MetastoreClientOptionsOf(const config::Config& config) {
-  return {.addresses = {config.metastore.address}};
+  return {.addresses = config.metastore.address};
 }
 
 pipeline::IngestEndpoint::Options IngestEndpointOptionsOf(const config::Config& config) {
@@ -150,6 +150,10 @@ size_t QueryThreadsOf(const config::Config& config) {
 
 std::string ObjectsFolder(const config::Config& config) {
   return config.object_store_path.empty() ? config.data_dir + "/objects" : config.object_store_path;
+}
+
+std::string RpcAddressOf(const config::Config& config) {
+  return config.thrift.advertise.empty() ? config.thrift.listen : config.thrift.advertise;
 }
 
 std::string MetastoreFolder(const config::Config& config) { return config.data_dir + "/metastore"; }

@@ -33,7 +33,10 @@ rpc::ThriftServer::Options ThriftOptionsOf(const config::Config& config);
 rpc::ClientOptions MetastoreClientOptionsOf(const config::Config& config);
 
 pipeline::IngestEndpoint::Options IngestEndpointOptionsOf(const config::Config& config);
+// Of a group of one; wiring adds the way to other members.
 metastore::MetastoreOptions MetastoreOptionsOf(const config::Config& config);
+// Where others reach this process's Thrift services.
+std::string RpcAddressOf(const config::Config& config);
 
 // Queries that a query-backend executes at a time for other processes.
 size_t QueryThreadsOf(const config::Config& config);

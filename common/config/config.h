@@ -21,6 +21,7 @@ struct HttpConfig {
 
 struct ThriftConfig {
   std::string listen;
+  std::string advertise;  // empty: listen
   int64_t connections_max = 0;
 };
 
@@ -36,7 +37,10 @@ struct PipelineConfig {
 };
 
 struct MetastoreConfig {
-  std::string address;  // of the Thrift metastore, for processes without the role
+  std::vector<std::string> address;  // Thrift, of one or more members, for processes without the role
+  std::vector<std::string> members;  // Thrift, of all members, for processes with the role
+  std::string raft_listen;
+  std::string raft_advertise;  // empty: the address that was bound
 };
 
 struct LimitsConfig {

@@ -59,6 +59,7 @@ std::string YamlValue(const Setting& setting, const Config& config) {
       return text;
     case SettingType::kString:
     case SettingType::kList:
+    case SettingType::kHostPortList:
     case SettingType::kHostPort:
     case SettingType::kEndpoint:
       return Quoted(text);

@@ -111,6 +111,8 @@ std::string_view TypeName(SettingType type) {
       return "duration";
     case SettingType::kList:
       return "list";
+    case SettingType::kHostPortList:
+      return "addresses";
     case SettingType::kHostPort:
       return "address";
     case SettingType::kEndpoint:
@@ -151,11 +153,14 @@ Status SetFromText(const Setting& setting, std::string_view raw, Config& config)
       *std::get<int64_t*>(field) = *value;
       return Status::Ok();
     }
+    case SettingType::kHostPortList:
     case SettingType::kList: {
       std::vector<std::string> items = SplitList(text);
       if (items.empty() && !setting.may_be_empty) return BadValue(setting, text);
       for (const std::string& item : items) {
-        if (!IsChoice(setting, item)) return BadValue(setting, item);
+        const bool is_good = setting.type == SettingType::kList ? IsChoice(setting, item)
+                                                                : ParseHostPort(item).has_value();
+        if (!is_good) return BadValue(setting, item);
       }
       *std::get<std::vector<std::string>*>(field) = std::move(items);
       return Status::Ok();
@@ -180,6 +185,7 @@ std::string ValueText(const Setting& setting, const Config& config) {
     case SettingType::kBytes:
     case SettingType::kDuration:
       return NumberText(setting, *std::get<int64_t*>(field));
+    case SettingType::kHostPortList:
     case SettingType::kList: {
       std::string out;
       for (const std::string& item : *std::get<std::vector<std::string>*>(field)) {
@@ -210,6 +216,8 @@ std::string AllowedText(const Setting& setting) {
     case SettingType::kList:
       return setting.choices.empty() ? "comma separated texts"
                                      : "comma separated: " + JoinChoices(setting.choices);
+    case SettingType::kHostPortList:
+      return std::string("host:port, comma separated") + (setting.may_be_empty ? ", or empty" : "");
     case SettingType::kString:
       if (!setting.choices.empty()) return JoinChoices(setting.choices);
       return setting.may_be_empty ? "any text" : "any text that is not empty";

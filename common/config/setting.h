@@ -20,6 +20,7 @@ enum class SettingType {
   kBytes,     // "4MiB"; a bare number is bytes
   kDuration,  // "50ms", "1h30m"; only 0 may go without a unit
   kList,      // comma separated, or a YAML sequence
+  kHostPortList,  // comma separated, or a YAML sequence, of kHostPort
   kHostPort,  // "127.0.0.1:4040", "[::1]:4040", ":4040" for every interface
   kEndpoint,  // ZeroMQ: "tcp://127.0.0.1:4042" or "ipc:///path"
 };
@@ -43,7 +44,7 @@ struct Setting {
   int64_t min = 0;                // kInt, kBytes, kDuration (ns): inclusive
   int64_t max = 0;
   std::vector<std::string_view> choices;  // kString, kList: the only values; empty: any
-  bool may_be_empty = false;              // kString, kHostPort, kEndpoint
+  bool may_be_empty = false;              // kString, lists, kHostPort, kEndpoint
   bool secret = false;                    // never printed
   Stability stability = Stability::kStable;
   std::string_view meaning;

@@ -91,6 +91,10 @@ void AddDoors(std::vector<Setting>& t) {
                .default_text = "127.0.0.1:4041", .may_be_empty = true,
                .meaning = "Address of the Thrift services: Push, Query, Metastore, Admin. Empty: off.",
                .field = FIELD(thrift.listen)});
+  t.push_back({.group = group, .key = "thrift.advertise", .type = kHostPort,
+               .default_text = "", .may_be_empty = true, .stability = kAdvanced,
+               .meaning = "Address under which others reach thrift.listen. Empty: thrift.listen.",
+               .field = FIELD(thrift.advertise)});
   t.push_back({.group = group, .key = "thrift.connections-max", .type = kInt,
                .default_text = "1024", .unit = "connections", .min = 1, .max = 100'000,
                .stability = kAdvanced,
@@ -119,10 +123,28 @@ void AddCluster(std::vector<Setting>& t) {
                .meaning = "Address under which the others reach pipeline.listen. Empty: the one "
                           "that was bound.",
                .field = FIELD(pipeline.advertise)});
-  t.push_back({.group = group, .key = "metastore.address", .type = kHostPort,
+  t.push_back({.group = group, .key = "metastore.address", .type = kHostPortList,
                .default_text = "127.0.0.1:4041",
-               .meaning = "Thrift address of the metastore, for processes that do not play it.",
+               .meaning = "Thrift addresses of metastore members, one or more, for processes that "
+                          "do not play it.",
                .field = FIELD(metastore.address)});
+  t.push_back({.group = group, .key = "metastore.members", .type = kHostPortList,
+               .default_text = "", .may_be_empty = true,
+               .meaning = "Thrift addresses of all members of the metastore's group, this one's "
+                          "included and the same on all. New members found a group once all of "
+                          "them answer; one whose disk was lost joins again. Empty: wait for "
+                          "\"brazierctl metastore found\" or \"add\". Unused by target all.",
+               .field = FIELD(metastore.members)});
+  t.push_back({.group = group, .key = "metastore.raft-listen", .type = kEndpoint,
+               .default_text = "tcp://127.0.0.1:4044",
+               .meaning = "Where a metastore member takes messages of its group's others. Unused by "
+                          "target all.",
+               .field = FIELD(metastore.raft_listen)});
+  t.push_back({.group = group, .key = "metastore.raft-advertise", .type = kEndpoint,
+               .default_text = "", .may_be_empty = true,
+               .meaning = "Address under which the others reach metastore.raft-listen. Empty: the "
+                          "one that was bound.",
+               .field = FIELD(metastore.raft_advertise)});
   t.push_back({.group = group, .key = "object-store.path", .type = kString, .default_text = "",
                .may_be_empty = true,
                .meaning = "Folder of the objects; all processes of a cluster use the same one. "

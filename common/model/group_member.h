@@ -14,4 +14,7 @@ struct GroupMember {
   friend bool operator==(const GroupMember&, const GroupMember&) = default;
 };
 
+// Node and group ids as people see them: 16 hex digits.
+std::string IdText(uint64_t id);
+
 }  // namespace brazier

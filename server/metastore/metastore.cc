@@ -137,9 +137,7 @@ Result<contract::TenantStats> Metastore::GetTenantStats(const contract::RequestC
 Status Metastore::CheckLeader() const {
   const consensus::ConsensusStatus status = consensus_.GetStatus();
   if (status.is_leader || status.leader_id == 0) return Status();
-  return Unavailable("this metastore node does not lead; node " + std::to_string(status.leader_id) +
-                     " does")
-      .WithReason("not_leader");
+  return consensus_.NotLeader();
 }
 
 Status Metastore::Heartbeat(const contract::RequestContext& context, const Member& member) {
@@ -159,8 +157,8 @@ Result<MemberList> Metastore::Members(const contract::RequestContext& context) {
 }
 
 Status Metastore::Ready() {
-  if (consensus_.CanCommit()) return Status();
-  return Unavailable("the metastore cannot commit now: no leader, a stalled disk, or it is stopping");
+  if (consensus_.CanServe()) return Status();
+  return Unavailable("the metastore cannot serve now: no leader, a stalled disk, or it is stopping");
 }
 
 }  // namespace brazier::metastore

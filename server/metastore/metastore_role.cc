@@ -1,14 +1,22 @@
 #include "server/metastore/metastore_role.h"
 
+#include <atomic>
 #include <filesystem>
+#include <mutex>
 
+#include "common/base/hash.h"
+#include "common/observe/log.h"
+#include "server/metastore/group/group_keeper.h"
 #include "server/metastore/index_state_machine.h"
 #include "server/metastore/metastore.h"
+#include "store/consensus/group_founding.h"
 #include "store/consensus/raft_consensus.h"
 #include "store/index/index_limits.h"
 
 namespace brazier::metastore {
 namespace {
+
+using consensus::NodeIdentity;
 
 Status CheckOptions(const MetastoreOptions& options) {
   if (options.dedup_window_ns < 0 || options.dedup_window_ns > index::kDedupWindowNsMax) {
@@ -21,76 +29,214 @@ Status CheckOptions(const MetastoreOptions& options) {
   return Status();
 }
 
+uint64_t DrawId(Random& random) {
+  uint64_t id = 0;
+  while (id == 0) id = random.Next();
+  return id;
+}
+
+// A store draws its node id once. One that was founded before groups had ids draws that too: it is alone.
+Result<NodeIdentity> EnsureIdentity(kv::KeyValueStore& store, Random& random) {
+  ASSIGN_OR_RETURN(const std::optional<NodeIdentity> stored, consensus::ReadIdentity(store));
+  NodeIdentity identity = stored.value_or(NodeIdentity{});
+  if (identity.node_id == 0) identity.node_id = DrawId(random);
+  if (identity.group_id == 0 && consensus::IsFounded(store)) identity.group_id = DrawId(random);
+  if (identity != stored) RETURN_IF_ERROR(consensus::WriteIdentity(store, identity));
+  return identity;
+}
+
 }  // namespace
 
-// In the order in which they are opened; destroyed in reverse, after the consensus thread has stopped.
-struct MetastoreRole::Parts {
-  std::unique_ptr<kv::KeyValueStore> store;
-  std::unique_ptr<index::MetadataIndex> index;
-  std::unique_ptr<IndexStateMachine> machine;
-  std::unique_ptr<consensus::Consensus> consensus;
-  std::unique_ptr<metastore::Metastore> metastore;
+// In the order in which they are opened; closed in reverse, after the threads have stopped.
+class MetastoreRole::Parts final : public GroupHost {
+ public:
+  Parts(const Options& options, const Clock& clock, MetricsRegistry& registry, Random& random)
+      : options_(options),
+        clock_(clock),
+        registry_(registry),
+        random_(random),
+        admin_(*this, options.connect),
+        keeper_(*this, admin_, options.connect, options.members, clock) {}
+  ~Parts() override;
+
+  Status Open();
+  metastore::Metastore* metastore() const { return serving_.load(std::memory_order_acquire); }
+  const kv::KeyValueStore& store() const { return *store_; }
+  GroupAdmin& admin() { return admin_; }
+  std::string Waiting() const { return keeper_.Waiting(); }
+
+  contract::GroupIdentity Identity() const override;
+  consensus::RaftConsensus* raft() const override { return running_.load(std::memory_order_acquire); }
+  Status Adopt(uint64_t group_id, const std::vector<GroupMember>& founders) override;
+  Result<contract::GroupSnapshot> TakeSnapshot(const contract::RequestContext& context) override {
+    return Status(Code::kUnimplemented, "snapshots to the object store");
+  }
+
+ private:
+  Status StartConsensus();
+
+  const Options options_;
+  const Clock& clock_;
+  MetricsRegistry& registry_;
+  Random& random_;
+  std::unique_ptr<kv::KeyValueStore> store_;
+  std::unique_ptr<index::MetadataIndex> index_;
+  std::unique_ptr<IndexStateMachine> machine_;
+
+  mutable std::mutex mu_;  // held while a group is adopted
+  NodeIdentity identity_;  // guarded by mu_
+  std::unique_ptr<consensus::RaftConsensus> consensus_;
+  std::unique_ptr<metastore::Metastore> metastore_;
+  std::atomic<consensus::RaftConsensus*> running_ = nullptr;  // set once
+  std::atomic<metastore::Metastore*> serving_ = nullptr;      // set once
+
+  GroupAdmin admin_;
+  GroupKeeper keeper_;
 };
+
+MetastoreRole::Parts::~Parts() {
+  keeper_.Stop();
+  if (options_.transport != nullptr) options_.transport->Stop();
+  if (consensus_) consensus_->Stop();
+}
+
+Status MetastoreRole::Parts::Open() {
+  std::error_code error;
+  std::filesystem::create_directories(options_.folder, error);
+  if (error) {
+    return Unavailable("creating the metastore's folder " + options_.folder + ": " + error.message());
+  }
+  ASSIGN_OR_RETURN(store_, kv::OpenRocksKeyValueStore(options_.folder));
+  ASSIGN_OR_RETURN(identity_, EnsureIdentity(*store_, random_));
+  if (options_.transport != nullptr) {
+    RETURN_IF_ERROR(options_.transport->Listen(identity_.node_id, [this](std::string message) {
+      if (consensus::RaftConsensus* raft = this->raft()) raft->Receive(std::move(message));
+    }));
+  }
+  if (consensus::IsFounded(*store_)) {
+    RETURN_IF_ERROR(StartConsensus());
+  } else {
+    const GroupMember self = Identity().member;
+    const bool is_only_member = options_.members.size() == 1 && options_.members[0] == self.rpc_address;
+    if (options_.founds_alone || is_only_member) {
+      RETURN_IF_ERROR(Adopt(consensus::GroupIdOf({self}), {self}));
+    }
+  }
+  if (!options_.founds_alone) keeper_.Start();
+  return Status::Ok();
+}
+
+Status MetastoreRole::Parts::StartConsensus() {
+  ASSIGN_OR_RETURN(index_, index::MetadataIndex::Open(*store_, random_.Next()));
+  machine_ = std::make_unique<IndexStateMachine>(*index_, clock_, registry_);
+  consensus::RaftConsensus::Options raft;
+  raft.node.node_id = identity_.node_id;
+  raft.node.seed = random_.Next();
+  raft.registry = &registry_;
+  raft.transport = options_.transport;
+  if (options_.transport != nullptr) options_.transport->SetGroup(identity_.group_id);
+  ASSIGN_OR_RETURN(consensus_, consensus::RaftConsensus::OpenRaft(raft, *store_, *machine_, clock_));
+  const metastore::Metastore::Options metastore_options{
+      .dedup = {.window_ns = options_.dedup_window_ns, .bytes_max = options_.dedup_bytes_max}};
+  metastore_ = std::make_unique<metastore::Metastore>(metastore_options, *consensus_, *store_, clock_, registry_);
+  running_.store(consensus_.get(), std::memory_order_release);
+  serving_.store(metastore_.get(), std::memory_order_release);
+  return Status::Ok();
+}
+
+contract::GroupIdentity MetastoreRole::Parts::Identity() const {
+  contract::GroupIdentity out;
+  out.member.name = options_.name;
+  out.member.rpc_address = options_.rpc_address;
+  if (options_.transport != nullptr) out.member.raft_address = options_.transport->address();
+  std::lock_guard lock(mu_);
+  out.member.node_id = identity_.node_id;
+  out.group_id = identity_.group_id;
+  return out;
+}
+
+Status MetastoreRole::Parts::Adopt(uint64_t group_id, const std::vector<GroupMember>& founders) {
+  std::lock_guard lock(mu_);
+  if (identity_.group_id == group_id && consensus_ != nullptr) return Status::Ok();
+  if (identity_.group_id != 0 && identity_.group_id != group_id) {
+    return Status(Code::kFailedPrecondition, "this member belongs to another group already");
+  }
+  const NodeIdentity adopted{.node_id = identity_.node_id, .group_id = group_id};
+  RETURN_IF_ERROR(consensus::FoundStore(*store_, adopted, founders));
+  identity_ = adopted;
+  Log(LogLevel::kInfo, founders.empty() ? "joined a metastore group" : "founded a metastore group",
+      {{"group", IdText(group_id)}, {"node", IdText(adopted.node_id)}, {"founders", founders.size()}});
+  return StartConsensus();
+}
 
 Result<std::unique_ptr<MetastoreRole>> MetastoreRole::Open(const Options& options,
                                                            const Clock& clock,
                                                            MetricsRegistry& registry,
                                                            Random& random) {
   RETURN_IF_ERROR(CheckOptions(options));
-  std::error_code error;
-  std::filesystem::create_directories(options.folder, error);
-  if (error) {
-    return Unavailable("creating the metastore's folder " + options.folder + ": " + error.message());
-  }
-  auto parts = std::make_unique<Parts>();
-  ASSIGN_OR_RETURN(parts->store, kv::OpenRocksKeyValueStore(options.folder));
-  ASSIGN_OR_RETURN(parts->index, index::MetadataIndex::Open(*parts->store, random.Next()));
-  parts->machine = std::make_unique<IndexStateMachine>(*parts->index, clock, registry);
-  consensus::RaftConsensus::Options raft;
-  raft.node.seed = random.Next();
-  raft.registry = &registry;
-  ASSIGN_OR_RETURN(parts->consensus, consensus::RaftConsensus::Open(raft, *parts->store,
-                                                                    *parts->machine, clock));
-  const metastore::Metastore::Options metastore_options{
-      .dedup = {.window_ns = options.dedup_window_ns, .bytes_max = options.dedup_bytes_max}};
-  parts->metastore = std::make_unique<metastore::Metastore>(metastore_options, *parts->consensus,
-                                                            *parts->store, clock, registry);
+  auto parts = std::make_unique<Parts>(options, clock, registry, random);
+  RETURN_IF_ERROR(parts->Open());
   return std::unique_ptr<MetastoreRole>(new MetastoreRole(std::move(parts)));
 }
 
 MetastoreRole::MetastoreRole(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-MetastoreRole::~MetastoreRole() { parts_->consensus->Stop(); }
+MetastoreRole::~MetastoreRole() = default;
 
 void MetastoreRole::AddBlocks(const contract::RequestContext& context,
                               contract::AddBlocksRequest request,
                               std::function<void(Result<contract::AddBlocksResponse>)> done) {
-  parts_->metastore->AddBlocks(context, std::move(request), std::move(done));
+  if (auto* metastore = parts_->metastore()) {
+    return metastore->AddBlocks(context, std::move(request), std::move(done));
+  }
+  done(NoGroup());
 }
 
 Result<std::vector<BlockMeta>> MetastoreRole::FindBlocks(
     const contract::RequestContext& context, const contract::FindBlocksRequest& request) {
-  return parts_->metastore->FindBlocks(context, request);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->FindBlocks(context, request) : NoGroup();
 }
 
 Result<contract::TenantStats> MetastoreRole::GetTenantStats(const contract::RequestContext& context,
                                                             const std::string& tenant) {
-  return parts_->metastore->GetTenantStats(context, tenant);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->GetTenantStats(context, tenant) : NoGroup();
 }
 
 Status MetastoreRole::Heartbeat(const contract::RequestContext& context, const Member& member) {
-  return parts_->metastore->Heartbeat(context, member);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->Heartbeat(context, member) : NoGroup();
 }
 
 Result<MemberList> MetastoreRole::Members(const contract::RequestContext& context) {
-  return parts_->metastore->Members(context);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->Members(context) : NoGroup();
 }
 
-Status MetastoreRole::Ready() { return parts_->metastore->Ready(); }
+Status MetastoreRole::Ready() {
+  auto* metastore = parts_->metastore();
+  const Status status = metastore ? metastore->Ready() : NoGroup();
+  const std::string waiting = parts_->Waiting();
+  return status.ok() || waiting.empty() ? status : status.Annotate(waiting);
+}
 
 Result<std::unique_ptr<kv::Reader>> MetastoreRole::Snapshot(const contract::RequestContext& context) {
-  RETURN_IF_ERROR(parts_->consensus->ReadBarrier(context.deadline_ns));
-  return parts_->store->Snapshot();
+  auto* raft = parts_->raft();
+  if (raft == nullptr) return NoGroup();
+  RETURN_IF_ERROR(raft->ReadBarrier(context.deadline_ns));
+  return parts_->store().Snapshot();
+}
+
+contract::MetastoreGroup& MetastoreRole::group() { return parts_->admin(); }
+
+void MetastoreRole::GiveUpLeadership(int64_t timeout_ns) {
+  auto* raft = parts_->raft();
+  if (raft == nullptr || !raft->GetStatus().is_leader || raft->GetMembers().size() < 2) return;
+  const Status moved = parts_->admin().TransferLeadership(
+      {.request_id = "stop", .deadline_ns = SystemClock().MonotonicNs() + timeout_ns}, 0);
+  Log(moved.ok() ? LogLevel::kInfo : LogLevel::kWarn, "leadership before the stop",
+      {{"moved", moved.ok() ? "yes" : moved.message()}});
 }
 
 }  // namespace brazier::metastore

@@ -1,16 +1,25 @@
 // MetastoreRole: everything of the metastore in one folder of one process, opened and closed in order: the key-value
-// store, the index, the consensus group (of one), and the Metastore over them, which it answers as.
+// store, the index, the member of the consensus group, and the Metastore over them, which it answers as.
 //
-// Owned by app/wiring, which holds the folder's lock. Borrows clock, registry and random, which outlive it. Thread-safe.
+// A group of one and a group of five are the same code. A monolith's metastore, and one that tools open, founds its group
+// alone. Others are founded by their settings (MetastoreOptions::members) or by an operator; until then every call is
+// kUnavailable with reason "no_group", and the member waits.
+//
+// Owned by app/wiring, which holds the folder's lock. Borrows clock, registry, random and the transport, which outlive it.
+// Thread-safe.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/contract/metastore.h"
+#include "common/contract/metastore_group.h"
 #include "common/observe/metrics.h"
+#include "server/metastore/group/group_admin.h"
+#include "server/metastore/group/member_transport.h"
 #include "store/kv/key_value_store.h"
 
 namespace brazier::metastore {
@@ -19,13 +28,20 @@ struct MetastoreOptions {
   std::string folder;                                        // created when missing
   int64_t dedup_window_ns = int64_t{10} * 60 * kNsPerSecond;  // at most 7 days
   uint64_t dedup_bytes_max = 64u << 20;                      // at most 1 GiB; 16 bytes each profile
+
+  bool founds_alone = true;          // a store that is new becomes a group of one, for good or to be grown
+  std::vector<std::string> members;  // else: Thrift addresses of the group's members, this one among them
+  std::string name;                  // of this member, for people
+  std::string rpc_address;           // where the others reach it, "host:port"
+  MemberTransport* transport = nullptr;  // null: no way to other members
+  ConnectToMember connect;               // likewise
 };
 
 class MetastoreRole final : public contract::Metastore {
  public:
   using Options = MetastoreOptions;
 
-  // Returns when the log is read and its thread runs; Ready() tells when it can commit.
+  // Returns when the log is read and its thread runs; Ready() tells when it can serve.
   static Result<std::unique_ptr<MetastoreRole>> Open(const Options& options, const Clock& clock,
                                                      MetricsRegistry& registry,
                                                      Random& random = SystemRandom());
@@ -42,12 +58,17 @@ class MetastoreRole final : public contract::Metastore {
                                                const std::string& tenant) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
+  // OK when this member can serve now: as the leader, commit; as another, ask a leader that it knows.
   Status Ready() override;
   // The index as of every command that was committed before the call, for tools that compare it with the bucket.
   Result<std::unique_ptr<kv::Reader>> Snapshot(const contract::RequestContext& context);
 
+  contract::MetastoreGroup& group();
+  // Before a clean stop: moves leadership to another member, if this one leads and there is one; waits up to `timeout_ns`.
+  void GiveUpLeadership(int64_t timeout_ns);
+
  private:
-  struct Parts;
+  class Parts;
   explicit MetastoreRole(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

@@ -54,6 +54,9 @@ struct MemberChange {
   GroupMember member;
 };
 
+// Null: no leader is known.
+Status NotLeaderStatus(const GroupMember* leader);
+
 class Consensus {
  public:
   virtual ~Consensus() = default;
@@ -68,6 +71,10 @@ class Consensus {
   virtual Status ReadBarrier(int64_t deadline_ns) = 0;
   // True when a proposal made now would be expected to commit.
   virtual bool CanCommit() const = 0;
+  // True when this member can serve now: commit if it leads, else ask a leader that it knows.
+  virtual bool CanServe() const = 0;
+  // The error for who needs the leader: kUnavailable, reason "not_leader", naming it where it is known.
+  virtual Status NotLeader() const = 0;
   virtual ConsensusStatus GetStatus() const = 0;
   // Stops accepting, finishes or fails what waits, joins the thread. Idempotent.
   virtual void Stop() = 0;

@@ -48,6 +48,12 @@ Result<std::unique_ptr<RaftConsensus>> RaftConsensus::OpenRaft(const Options& op
       RaftMember::Options{.batch_bytes_max = options.batch_bytes_max,
                           .election_ticks = options.node.election_ticks},
       *raft->node_, static_cast<RaftMember::Watcher&>(*raft));
+  if (options.transport == nullptr && raft->node_->members().size() > 1) {
+    return Status(Code::kFailedPrecondition,
+                  "this store belongs to a consensus group of " +
+                      std::to_string(raft->node_->members().size()) +
+                      " members and there is no way to the others");
+  }
   raft->Publish();
   raft->thread_ = std::thread([consensus = raft.get()] { consensus->Loop(); });
   pthread_setname_np(raft->thread_.native_handle(), "consensus");
@@ -123,7 +129,8 @@ Status RaftConsensus::TransferLeader(uint64_t to, int64_t deadline_ns) {
   std::unique_lock lock(mu_);
   if (stopping_) return Stopping();
   if (!status_.is_leader) {
-    return Unavailable("this consensus node does not lead").WithReason("not_leader");
+    lock.unlock();
+    return NotLeader();
   }
   const uint64_t term = status_.term;
   transfer_to_ = to;
@@ -157,11 +164,29 @@ Status RaftConsensus::ReadBarrier(int64_t deadline_ns) {
   return group->status;
 }
 
-bool RaftConsensus::CanCommit() const {
-  if (!can_commit_.load()) return false;
+bool RaftConsensus::IsStalled() const {
   const int64_t started_ns = round_started_ns_.load();
-  return started_ns == 0 ||
-         clock_.MonotonicNs() - started_ns < options_.write_stall_ms * kNsPerMs;
+  return started_ns != 0 &&
+         clock_.MonotonicNs() - started_ns >= options_.write_stall_ms * kNsPerMs;
+}
+
+bool RaftConsensus::CanCommit() const { return can_commit_.load() && !IsStalled(); }
+
+bool RaftConsensus::CanServe() const {
+  {
+    std::lock_guard lock(mu_);
+    if (stopping_ || !published_failure_.ok() || status_.leader_id == 0) return false;
+    if (!status_.is_leader) return !IsStalled();
+  }
+  return CanCommit();
+}
+
+Status RaftConsensus::NotLeader() const {
+  std::lock_guard lock(mu_);
+  for (const MemberView& view : members_) {
+    if (view.member.node_id == status_.leader_id) return NotLeaderStatus(&view.member);
+  }
+  return NotLeaderStatus(nullptr);
 }
 
 ConsensusStatus RaftConsensus::GetStatus() const {

@@ -76,6 +76,8 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
                std::function<void(Result<std::string>)> done) override;
   Status ReadBarrier(int64_t deadline_ns) override;
   bool CanCommit() const override;
+  bool CanServe() const override;
+  Status NotLeader() const override;
   ConsensusStatus GetStatus() const override;
   void Stop() override;
 
@@ -114,6 +116,7 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   void FinishReadGroup(ReadGroup& group, const Status& status);
   void Publish();
   bool NeedsTicks() const;
+  bool IsStalled() const;  // in a write for longer than write_stall_ms
   void RoundBegins() override;
   void RoundEnded(bool worked) override;
   void StatusChanged() override { Publish(); }

@@ -44,13 +44,10 @@ void RaftMember::Expire(int64_t now_ns) {
 }
 
 Status RaftMember::NotLeader(uint64_t leader_id) const {
-  std::string who = "no leader is known";
   for (const GroupMember& member : node_.members()) {
-    if (member.node_id != leader_id) continue;
-    who = "node " + std::to_string(leader_id) + (member.name.empty() ? "" : " (" + member.name + ")") +
-          " does";
+    if (member.node_id == leader_id) return NotLeaderStatus(&member);
   }
-  return Unavailable("this consensus node does not lead; " + who).WithReason("not_leader");
+  return NotLeaderStatus(nullptr);
 }
 
 void RaftMember::ProposeWaiting() {

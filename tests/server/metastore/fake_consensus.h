@@ -41,6 +41,11 @@ class FakeConsensus final : public consensus::Consensus {
     return barrier_status;
   }
   bool CanCommit() const override { return status.is_leader; }
+  bool CanServe() const override { return status.leader_id != 0; }
+  Status NotLeader() const override {
+    const GroupMember leader{.node_id = status.leader_id};
+    return consensus::NotLeaderStatus(&leader);
+  }
   consensus::ConsensusStatus GetStatus() const override { return status; }
   void Stop() override {}
 

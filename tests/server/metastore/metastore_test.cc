@@ -228,15 +228,17 @@ TEST_F(MetastoreTest, OnlyTheLeaderKnowsTheMembers) {
   consensus_->status = {.is_leader = false, .leader_id = 3};
   const Status status = metastore_->Heartbeat(context_, {.id = "a"});
   EXPECT_EQ(status.code(), Code::kUnavailable);
-  EXPECT_NE(status.message().find("node 3"), std::string::npos);
+  EXPECT_NE(status.message().find("node 0000000000000003"), std::string::npos);
   EXPECT_EQ(metastore_->Members(context_).status().code(), Code::kUnavailable);
   consensus_->status = {.is_leader = false, .leader_id = 0};
   EXPECT_TRUE(metastore_->Heartbeat(context_, {.id = "a"}).ok()) << "nobody leads yet";
 }
 
-TEST_F(MetastoreTest, ReadyMeansCanCommit) {
+TEST_F(MetastoreTest, ReadyMeansCanServe) {
   EXPECT_TRUE(metastore_->Ready().ok());
-  consensus_->status.is_leader = false;
+  consensus_->status = {.is_leader = false, .leader_id = 3};
+  EXPECT_TRUE(metastore_->Ready().ok());
+  consensus_->status = {.is_leader = false, .leader_id = 0};
   EXPECT_EQ(metastore_->Ready().code(), Code::kUnavailable);
 }
 

@@ -1,0 +1,291 @@
+#include "server/metastore/group/group_admin.h"
+
+#include <algorithm>
+
+#include "store/consensus/group_founding.h"
+
+namespace brazier::metastore {
+namespace {
+
+using consensus::MemberChange;
+using consensus::MemberView;
+using consensus::RaftConsensus;
+
+std::string Describe(const GroupMember& member) {
+  return member.name.empty() ? "node " + IdText(member.node_id)
+                             : member.name + " (" + member.rpc_address + ")";
+}
+
+Status FailedPrecondition(std::string message) {
+  return Status(Code::kFailedPrecondition, std::move(message));
+}
+
+const MemberView* Find(const std::vector<MemberView>& members, uint64_t node_id) {
+  for (const MemberView& view : members) {
+    if (view.member.node_id == node_id) return &view;
+  }
+  return nullptr;
+}
+
+Status CheckTexts(const GroupMember& member) {
+  for (const std::string* text : {&member.name, &member.rpc_address, &member.raft_address}) {
+    if (text->size() > consensus::kGroupTextBytesMax) {
+      return InvalidArgument("a member's name or address has " + std::to_string(text->size()) +
+                             " bytes, the limit is " + std::to_string(consensus::kGroupTextBytesMax));
+    }
+  }
+  if (member.node_id == 0) return InvalidArgument("a member has node id 0");
+  return Status::Ok();
+}
+
+// Voters that would be left without `removed`: how many, and how many of them the leader hears of.
+struct Remaining {
+  size_t voters = 0;
+  size_t active = 0;
+};
+Remaining Without(const std::vector<MemberView>& members, uint64_t removed, uint64_t self) {
+  Remaining left;
+  for (const MemberView& view : members) {
+    if (view.member.node_id == removed || !view.progress.is_voter) continue;
+    ++left.voters;
+    left.active += view.progress.is_active || view.member.node_id == self ? 1 : 0;
+  }
+  return left;
+}
+
+}  // namespace
+
+Status NoGroup() {
+  return Unavailable(
+             "this metastore member belongs to no group yet: set metastore.members on all of its members, or run "
+             "\"brazierctl metastore found\", or add it to a group with \"brazierctl metastore add\"")
+      .WithReason("no_group");
+}
+
+Result<RaftConsensus*> GroupAdmin::Leader() const {
+  RaftConsensus* raft = host_.raft();
+  if (raft == nullptr) return NoGroup();
+  const consensus::ConsensusStatus status = raft->GetStatus();
+  if (status.is_leader) return raft;
+  return raft->NotLeader();
+}
+
+Result<std::unique_ptr<contract::MetastoreGroup>> GroupAdmin::Connect(const std::string& rpc_address) const {
+  if (!connect_) return Unavailable("this member has no way to others");
+  auto connection = connect_(rpc_address);
+  if (connection == nullptr) return InvalidArgument("\"" + rpc_address + "\" is not the Thrift address of a member");
+  return connection;
+}
+
+Result<contract::GroupIdentity> GroupAdmin::Identify(const contract::RequestContext& context) {
+  return host_.Identity();
+}
+
+Result<contract::GroupStatus> GroupAdmin::GetGroupStatus(const contract::RequestContext& context) {
+  contract::GroupStatus out;
+  out.self = host_.Identity();
+  const RaftConsensus* raft = host_.raft();
+  if (raft == nullptr) {
+    out.failure = NoGroup().message();
+    return out;
+  }
+  const consensus::ConsensusStatus status = raft->GetStatus();
+  out.can_commit = raft->CanCommit();
+  out.failure = raft->GetFailure().message();
+  out.leader_id = status.leader_id;
+  out.term = status.term;
+  out.committed_index = status.commit_index;
+  out.applied_index = status.applied_index;
+  out.last_index = status.last_index;
+  out.first_index = status.first_index;
+  out.log_bytes = status.log_bytes;
+  for (const MemberView& view : raft->GetMembers()) {
+    contract::GroupMemberStatus& member = out.members.emplace_back();
+    member.member = view.member;
+    member.is_voter = view.progress.is_voter;
+    member.is_leader = view.member.node_id == status.leader_id;
+    const bool is_self = view.member.node_id == out.self.member.node_id;
+    member.matched_index = status.is_leader && is_self ? status.last_index : view.progress.matched;
+    member.is_active = status.is_leader && (is_self || view.progress.is_active);
+  }
+  return out;
+}
+
+std::vector<AskedMember> GroupAdmin::Ask(const contract::RequestContext& context,
+                                         const std::vector<std::string>& rpc_addresses) {
+  std::vector<AskedMember> asked;
+  for (const std::string& address : rpc_addresses) {
+    if (address == host_.Identity().member.rpc_address) continue;
+    auto connection = Connect(address);
+    asked.push_back({address, connection.ok() ? (*connection)->Identify(context)
+                                              : Result<contract::GroupIdentity>(connection.status())});
+  }
+  return asked;
+}
+
+Result<uint64_t> GroupAdmin::FoundGroup(const contract::RequestContext& context,
+                                        const std::vector<std::string>& rpc_addresses) {
+  const contract::GroupIdentity self = host_.Identity();
+  if (rpc_addresses.empty()) return InvalidArgument("no addresses of founders");
+  std::vector<AskedMember> asked = Ask(context, rpc_addresses);
+  const bool has_self =
+      asked.size() < rpc_addresses.size() ||
+      std::any_of(asked.begin(), asked.end(), [&](const AskedMember& member) {
+        return member.identity.ok() && member.identity->member.node_id == self.member.node_id;
+      });
+  if (!has_self) {
+    return InvalidArgument("the member that is asked, " + self.member.rpc_address +
+                           ", is not among the founders' addresses");
+  }
+  contract::GroupIdentity unfounded = self;
+  unfounded.group_id = 0;
+  FoundingPlan plan = PlanFounding(unfounded, asked);
+  if (plan.step == FoundingPlan::Step::kWait) {
+    return Unavailable("the group cannot be founded yet: " + plan.why).WithReason("founder_missing");
+  }
+  if (plan.step == FoundingPlan::Step::kJoin) {
+    if (self.group_id == plan.group_id) return plan.group_id;  // asked again; founders have come and gone since
+    return FailedPrecondition("member " + plan.via + " belongs to a group already");
+  }
+  if (self.group_id != 0 && self.group_id != plan.group_id) {
+    return FailedPrecondition("this member, " + self.member.rpc_address + ", belongs to another group already");
+  }
+  RETURN_IF_ERROR(Found(context, plan));
+  return plan.group_id;
+}
+
+Status GroupAdmin::Found(const contract::RequestContext& context, const FoundingPlan& plan) {
+  const uint64_t self = host_.Identity().member.node_id;
+  for (const GroupMember& founder : plan.founders) {
+    if (founder.node_id == self) continue;
+    ASSIGN_OR_RETURN(const auto connection, Connect(founder.rpc_address));
+    RETURN_IF_ERROR(connection->AdoptGroup(context, plan.group_id, plan.founders)
+                        .Annotate("founding the group on " + founder.rpc_address));
+  }
+  return host_.Adopt(plan.group_id, plan.founders);
+}
+
+Status GroupAdmin::AdoptGroup(const contract::RequestContext& context, uint64_t group_id,
+                              const std::vector<GroupMember>& founders) {
+  const contract::GroupIdentity self = host_.Identity();
+  if (group_id == 0) return InvalidArgument("group id 0");
+  if (self.group_id == group_id) return Status::Ok();
+  if (self.group_id != 0) return FailedPrecondition("this member belongs to another group already");
+  for (const GroupMember& founder : founders) RETURN_IF_ERROR(CheckTexts(founder));
+  if (founders.size() > consensus::kGroupMembersMax ||
+      (!founders.empty() && consensus::GroupIdOf(founders) != group_id)) {
+    return InvalidArgument("the group's id is not that of its founders");
+  }
+  return host_.Adopt(group_id, founders);
+}
+
+Result<uint64_t> GroupAdmin::AddMember(const contract::RequestContext& context,
+                                       const std::string& rpc_address) {
+  ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
+  const contract::GroupIdentity self = host_.Identity();
+  contract::GroupIdentity added = self;
+  std::unique_ptr<contract::MetastoreGroup> connection;
+  if (rpc_address != self.member.rpc_address) {
+    ASSIGN_OR_RETURN(connection, Connect(rpc_address));
+    ASSIGN_OR_RETURN(added, connection->Identify(context));
+  }
+  RETURN_IF_ERROR(CheckTexts(added.member));
+  if (added.group_id != 0 && added.group_id != self.group_id) {
+    return FailedPrecondition("member " + rpc_address + " belongs to another group already");
+  }
+  const std::vector<MemberView> members = raft->GetMembers();
+  MemberChange change{.kind = MemberChange::Kind::kAddLearner, .member = added.member};
+  if (const MemberView* known = Find(members, added.member.node_id)) {
+    if (known->member == added.member) return added.member.node_id;
+    if (known->progress.is_voter) change.kind = MemberChange::Kind::kAddVoter;  // its new addresses
+  } else {
+    if (members.size() >= consensus::kGroupMembersMax) {
+      return ResourceExhausted("the group has " + std::to_string(members.size()) + " members, the limit is " +
+                               std::to_string(consensus::kGroupMembersMax));
+    }
+    // It listens before the group speaks to it.
+    if (added.group_id == 0) RETURN_IF_ERROR(connection->AdoptGroup(context, self.group_id, {}));
+  }
+  RETURN_IF_ERROR(raft->ChangeMember(std::move(change), context.deadline_ns)
+                      .Annotate("adding member " + Describe(added.member)));
+  return added.member.node_id;
+}
+
+Status GroupAdmin::PromoteMember(const contract::RequestContext& context, uint64_t node_id) {
+  ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
+  const std::vector<MemberView> members = raft->GetMembers();
+  const MemberView* promoted = Find(members, node_id);
+  if (promoted == nullptr) return NotFound("node " + IdText(node_id) + " is not a member of the group");
+  if (!promoted->progress.is_voter) {
+    const uint64_t committed = raft->GetStatus().commit_index;
+    const uint64_t lag = committed - std::min(committed, promoted->progress.matched);
+    if (!promoted->progress.is_active || lag > kPromotionLagEntriesMax) {
+      return Unavailable("member " + Describe(promoted->member) +
+                         (promoted->progress.is_active
+                              ? " lacks " + std::to_string(lag) + " entries, the limit is " +
+                                    std::to_string(kPromotionLagEntriesMax)
+                              : std::string(" is not heard of")))
+          .WithReason("not_caught_up");
+    }
+    RETURN_IF_ERROR(raft->ChangeMember({MemberChange::Kind::kAddVoter, promoted->member}, context.deadline_ns)
+                        .Annotate("promoting member " + Describe(promoted->member)));
+  }
+  // Whoever had this address before lost its disk: the new one has taken its place.
+  for (const MemberView& other : members) {
+    if (other.member.node_id == node_id || other.member.rpc_address.empty()) continue;
+    if (other.member.rpc_address != promoted->member.rpc_address) continue;
+    RETURN_IF_ERROR(raft->ChangeMember({MemberChange::Kind::kRemove, other.member}, context.deadline_ns)
+                        .Annotate("removing the member that had the address before"));
+  }
+  return Status::Ok();
+}
+
+Status GroupAdmin::RemoveMember(const contract::RequestContext& context, uint64_t node_id) {
+  ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
+  const std::vector<MemberView> members = raft->GetMembers();
+  const MemberView* removed = Find(members, node_id);
+  if (removed == nullptr) return Status::Ok();
+  const uint64_t self = host_.Identity().member.node_id;
+  if (removed->progress.is_voter) {
+    const Remaining left = Without(members, node_id, self);
+    if (left.voters == 0) return FailedPrecondition("the group's only voter cannot be removed");
+    if (left.active < left.voters / 2 + 1) {
+      return FailedPrecondition("without " + Describe(removed->member) + " only " + std::to_string(left.active) +
+                                " of " + std::to_string(left.voters) +
+                                " voters would answer: the group could not commit");
+    }
+  }
+  if (node_id == self) {
+    RETURN_IF_ERROR(TransferLeadership(context, 0).Annotate("moving leadership away from the removed member"));
+    return raft->NotLeader();
+  }
+  return raft->ChangeMember({MemberChange::Kind::kRemove, removed->member}, context.deadline_ns)
+      .Annotate("removing member " + Describe(removed->member));
+}
+
+Status GroupAdmin::TransferLeadership(const contract::RequestContext& context, uint64_t node_id) {
+  ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
+  const uint64_t self = host_.Identity().member.node_id;
+  if (node_id == self) return Status::Ok();
+  const std::vector<MemberView> members = raft->GetMembers();
+  const MemberView* next = nullptr;
+  if (node_id != 0) {
+    next = Find(members, node_id);
+    if (next == nullptr) return NotFound("node " + IdText(node_id) + " is not a member of the group");
+    if (!next->progress.is_voter) return FailedPrecondition("member " + Describe(next->member) + " is a learner");
+  } else {
+    for (const MemberView& view : members) {
+      if (view.member.node_id == self || !view.progress.is_voter || !view.progress.is_active) continue;
+      if (next == nullptr || view.progress.matched > next->progress.matched) next = &view;
+    }
+    if (next == nullptr) return FailedPrecondition("no other voter answers: leadership has nowhere to go");
+  }
+  return raft->TransferLeader(next->member.node_id, context.deadline_ns);
+}
+
+Result<contract::GroupSnapshot> GroupAdmin::TakeSnapshot(const contract::RequestContext& context) {
+  if (host_.raft() == nullptr) return NoGroup();
+  return host_.TakeSnapshot(context);
+}
+
+}  // namespace brazier::metastore

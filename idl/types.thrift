@@ -46,6 +46,9 @@ exception BrazierError {
   3: string reason = "";
   // True when the same request may succeed later without being changed.
   4: bool retryable = false;
+  // "host:port" of the Thrift door of the process that can do it, where the one that refused knows it: with UNAVAILABLE and
+  // reason "not_leader" the leader of the metastore's group. A client may ask there at once. Empty: none is known.
+  5: string redirect = "";
 }
 
 // How much data there is of one tenant.

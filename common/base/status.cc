@@ -33,7 +33,9 @@ const std::string& Status::Empty() {
 
 Status Status::Annotate(std::string_view context) const {
   if (ok()) return *this;
-  return Status(code(), std::string(context) + ": " + message()).WithReason(reason());
+  return Status(code(), std::string(context) + ": " + message())
+      .WithReason(reason())
+      .WithRedirect(redirect());
 }
 
 std::string Status::ToString() const {

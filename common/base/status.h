@@ -1,7 +1,7 @@
 // Status: the outcome of an operation that can fail for reasons outside the program.
 //
-// A status carries a canonical code, a message that names the thing and the limit, and (through the code) whether a
-// retry can help. Codes map to HTTP, Connect and Thrift codes in exactly one place each (the adapters).
+// A status carries a canonical code, a message that names the thing and the limit, (through the code) whether a retry can
+// help, and sometimes who can. Codes map to HTTP, Connect and Thrift codes in exactly one place each (the adapters).
 // Value type; Thread-compatible.
 #pragma once
 
@@ -39,7 +39,7 @@ class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
   Status(Code code, std::string message)
-      : rep_(code == Code::kOk ? nullptr : new Rep{code, std::move(message), {}}) {}
+      : rep_(code == Code::kOk ? nullptr : new Rep{code, std::move(message), {}, {}}) {}
   Status(const Status& other) : rep_(other.rep_ ? new Rep(*other.rep_) : nullptr) {}
   Status& operator=(const Status& other) {
     if (this != &other) rep_.reset(other.rep_ ? new Rep(*other.rep_) : nullptr);
@@ -61,6 +61,13 @@ class [[nodiscard]] Status {
     return std::move(*this);
   }
 
+  // "host:port" of the process that can do it, where the one that refused knows it; empty when there is none.
+  const std::string& redirect() const { return ok() ? Empty() : rep_->redirect; }
+  Status WithRedirect(std::string_view address) && {
+    if (!ok()) rep_->redirect = address;
+    return std::move(*this);
+  }
+
   // Returns this status with "context: " before its message. No effect on OK.
   Status Annotate(std::string_view context) const;
 
@@ -68,7 +75,8 @@ class [[nodiscard]] Status {
   std::string ToString() const;
 
   friend bool operator==(const Status& a, const Status& b) {
-    return a.code() == b.code() && a.message() == b.message() && a.reason() == b.reason();
+    return a.code() == b.code() && a.message() == b.message() && a.reason() == b.reason() &&
+           a.redirect() == b.redirect();
   }
 
  private:
@@ -76,6 +84,7 @@ class [[nodiscard]] Status {
     Code code;
     std::string message;
     std::string reason;
+    std::string redirect;
   };
   static const std::string& Empty();
 

@@ -57,11 +57,14 @@ idl::BrazierError ToWire(const Status& status) {
   error.message = CutMessage(status.message());
   error.reason = status.reason();
   error.retryable = IsRetryable(status.code());
+  if (status.redirect().size() <= kAddressBytesMax) error.redirect = status.redirect();
   return error;
 }
 
 Status FromWire(const idl::BrazierError& error) {
-  return Status(FromWire(error.code), error.message).WithReason(error.reason);
+  Status status = Status(FromWire(error.code), error.message).WithReason(error.reason);
+  if (error.redirect.size() > kAddressBytesMax) return status;
+  return std::move(status).WithRedirect(error.redirect);
 }
 
 }  // namespace brazier::rpc

@@ -12,7 +12,7 @@ Code FromWire(idl::ErrorCode code);
 
 // REQUIRES: !status.ok(). Messages are cut at kErrorMessageBytesMax.
 idl::BrazierError ToWire(const Status& status);
-// Never OK, whatever the peer sent.
+// Never OK, whatever the peer sent. The redirect is kept as it came, unless it is over kAddressBytesMax.
 Status FromWire(const idl::BrazierError& error);
 
 // The text, cut at kErrorMessageBytesMax.

@@ -22,6 +22,8 @@ inline constexpr uint32_t kKeptBufferBytes = 256u << 10;
 inline constexpr int64_t kFrameBytesPerSecondMin = 1 << 20;
 
 inline constexpr size_t kErrorMessageBytesMax = 4096;
+// "host:port" of a redirect: the longest host name and a port. A longer one is left out.
+inline constexpr size_t kAddressBytesMax = 253 + 6;
 // Of calls that name no deadline, and of those that ask for more; queries have QueryHandlerOptions::timeout_ms for both.
 inline constexpr int64_t kDefaultDeadlineMs = 30'000;
 inline constexpr int64_t kDeadlineMsMax = 120'000;

@@ -41,7 +41,7 @@ Status ParseAddress(const std::string& text, std::string& host, int& port) {
 }  // namespace
 
 struct ThriftChannel::Connection {
-  const Address* address;
+  AddressPtr address;
   std::shared_ptr<DeadlineSocket> socket;
   Protocol protocol;  // multiplexed
 };
@@ -62,7 +62,7 @@ ThriftChannel::ThriftChannel(ClientOptions options, std::string service, const C
     if (Status status = ParseAddress(text, address.host, address.port); !status.ok()) {
       address_error_ = status;
     }
-    addresses_.push_back(std::move(address));
+    addresses_.push_back(std::make_shared<const Address>(std::move(address)));
   }
 }
 
@@ -98,18 +98,23 @@ Status ThriftChannel::CallWithRepeats(
     const contract::RequestContext& context,
     const std::function<void(const Protocol&, const idl::RequestHeader&)>& call) {
   RETURN_IF_ERROR(address_error_);
+  bool was_redirected = false;
+  int timeouts = 0;
   for (int attempt = 1;; ++attempt) {
-    const Address& address = CurrentAddress();
-    const Outcome outcome = Attempt(context, address, call);
-    if (outcome.failure != nullptr) CountPeerFailure(metrics_, address.text, outcome.failure);
+    const AddressPtr address = CurrentAddress();
+    const Outcome outcome = Attempt(context, timeouts, address, call);
+    if (outcome.failure != nullptr) CountPeerFailure(metrics_, address->text, outcome.failure);
     if (outcome.status.ok()) {
       budget_.Earn();
       return outcome.status;
     }
     if (!outcome.repeat) return outcome.status;
-    MoveOn(address);
+    if (outcome.out_of_time) ++timeouts;
+    // Once without a pause: while a leader is being elected members may point at each other.
+    const bool at_once = FollowRedirect(address, outcome.status) && !was_redirected;
+    was_redirected |= at_once;
     if (attempt >= options_.attempts_max || !budget_.Spend() ||
-        !Pause(attempt, context.deadline_ns)) {
+        (!at_once && !Pause(attempt, context.deadline_ns))) {
       return outcome.status;
     }
     ClientRetries(metrics_, service_).Add();
@@ -117,30 +122,37 @@ Status ThriftChannel::CallWithRepeats(
 }
 
 ThriftChannel::Outcome ThriftChannel::Attempt(
-    const contract::RequestContext& context, const Address& address,
+    const contract::RequestContext& context, int timeouts, const AddressPtr& address,
     const std::function<void(const Protocol&, const idl::RequestHeader&)>& call) {
-  const int64_t left_ns = context.deadline_ns - clock_.MonotonicNs();
-  if (left_ns <= 0) {
+  if (context.deadline_ns <= clock_.MonotonicNs()) {
     return {.status = DeadlineExceeded("deadline reached before " + service_ + " of " +
-                                       address.text + " was asked")};
+                                       address->text + " was asked")};
   }
+  const int64_t deadline_ns = AttemptDeadline(timeouts, context.deadline_ns);
   std::unique_ptr<Connection> connection = TakeIdle(address);
   if (connection == nullptr) {
-    auto opened = Open(address, context.deadline_ns);
+    auto opened = Open(address, deadline_ns);
     if (!opened.ok()) {
       return {.status = opened.status(), .repeat = true, .failure = "connect"};
     }
     connection = *std::move(opened);
   }
-  connection->socket->SetReadDeadline(context.deadline_ns);
-  connection->socket->SetWriteDeadline(context.deadline_ns);
+  connection->socket->SetReadDeadline(deadline_ns);
+  connection->socket->SetWriteDeadline(deadline_ns);
   idl::RequestHeader header;
   header.request_id = context.request_id;
-  header.deadline_ms = DeadlineMsToSend(context.deadline_ns - clock_.MonotonicNs());
+  header.deadline_ms = DeadlineMsToSend(deadline_ns - clock_.MonotonicNs());
   Outcome outcome = Exchange([&] { call(connection->protocol, header); });
   if (outcome.healthy) PutIdle(std::move(connection));
+  if (outcome.status.code() == Code::kDeadlineExceeded && deadline_ns < context.deadline_ns) {
+    // The attempt's time is over, not the call's: another member may be quicker.
+    outcome.status = Unavailable("no answer in the time of one attempt");
+    outcome.repeat = true;
+    outcome.out_of_time = true;
+    outcome.failure = "timeout";
+  }
   if (outcome.failure != nullptr) {
-    outcome.status = outcome.status.Annotate(service_ + " of " + address.text);
+    outcome.status = outcome.status.Annotate(service_ + " of " + address->text);
   }
   return outcome;
 }
@@ -151,7 +163,10 @@ ThriftChannel::Outcome ThriftChannel::Exchange(const std::function<void()>& exch
     return {.status = Status::Ok(), .healthy = true};
   } catch (const idl::BrazierError& error) {
     Status status = FromWire(error);
-    const bool repeat = status.code() == Code::kUnavailable;
+    const auto& final_reasons = options_.final_reasons;
+    const bool repeat =
+        status.code() == Code::kUnavailable &&
+        std::find(final_reasons.begin(), final_reasons.end(), status.reason()) == final_reasons.end();
     return {.status = std::move(status), .healthy = true, .repeat = repeat,
             .failure = repeat ? "refused" : nullptr};
   } catch (const TTransportException& error) {
@@ -178,14 +193,14 @@ ThriftChannel::Outcome ThriftChannel::Exchange(const std::function<void()>& exch
   }
 }
 
-std::unique_ptr<ThriftChannel::Connection> ThriftChannel::TakeIdle(const Address& address) {
+std::unique_ptr<ThriftChannel::Connection> ThriftChannel::TakeIdle(const AddressPtr& address) {
   std::vector<std::unique_ptr<Connection>> dead;  // closed after the lock is released
   std::lock_guard lock(mu_);
   while (!idle_.empty()) {
     // The last one has waited least; what lies below it may be to an address we moved on from.
     std::unique_ptr<Connection> connection = std::move(idle_.back());
     idle_.pop_back();
-    if (connection->address == &address && connection->socket->IdleAndAlive()) return connection;
+    if (connection->address == address && connection->socket->IdleAndAlive()) return connection;
     dead.push_back(std::move(connection));
   }
   return nullptr;
@@ -201,10 +216,10 @@ void ThriftChannel::PutIdle(std::unique_ptr<Connection> connection) {
   idle_.push_back(std::move(connection));
 }
 
-Result<std::unique_ptr<ThriftChannel::Connection>> ThriftChannel::Open(const Address& address,
+Result<std::unique_ptr<ThriftChannel::Connection>> ThriftChannel::Open(const AddressPtr& address,
                                                                        int64_t deadline_ns) {
   if (interrupt_->raised()) return Unavailable("the client is shutting down");
-  auto socket = std::make_shared<DeadlineSocket>(address.host, address.port, clock_, interrupt_,
+  auto socket = std::make_shared<DeadlineSocket>(address->host, address->port, clock_, interrupt_,
                                                  MakeConfiguration(options_.frame));
   const int64_t left_ms = (deadline_ns - clock_.MonotonicNs()) / kNsPerMs + 1;
   socket->setConnTimeout(
@@ -212,25 +227,61 @@ Result<std::unique_ptr<ThriftChannel::Connection>> ThriftChannel::Open(const Add
   try {
     socket->open();
   } catch (const std::exception& error) {
-    return Unavailable("cannot connect to " + service_ + " at " + address.text + ": " + error.what());
+    return Unavailable("cannot connect to " + service_ + " at " + address->text + ": " + error.what());
   }
   auto framed = std::make_shared<FramedTransport>(socket, options_.frame);
   auto compact = std::make_shared<BoundedCompactProtocol>(std::move(framed));
   auto protocol =
       std::make_shared<apache::thrift::protocol::TMultiplexedProtocol>(std::move(compact), service_);
   return std::make_unique<Connection>(
-      Connection{.address = &address, .socket = std::move(socket), .protocol = std::move(protocol)});
+      Connection{.address = address, .socket = std::move(socket), .protocol = std::move(protocol)});
 }
 
-const ThriftChannel::Address& ThriftChannel::CurrentAddress() {
+ThriftChannel::AddressPtr ThriftChannel::CurrentAddress() {
   std::lock_guard lock(mu_);
-  return addresses_[current_];
+  return redirected_ != nullptr ? redirected_ : addresses_[current_];
 }
 
-void ThriftChannel::MoveOn(const Address& failed) {
+void ThriftChannel::MoveOn(const AddressPtr& failed) {
   std::lock_guard lock(mu_);
   // Another call may have moved on already.
-  if (&addresses_[current_] == &failed) current_ = (current_ + 1) % addresses_.size();
+  if (redirected_ != nullptr) {
+    if (redirected_ == failed) redirected_ = nullptr;
+  } else if (addresses_[current_] == failed) {
+    current_ = (current_ + 1) % addresses_.size();
+  }
+}
+
+bool ThriftChannel::FollowRedirect(const AddressPtr& from, const Status& status) {
+  Address leader{.text = status.redirect()};
+  // One that names itself has an old view of the group.
+  if (!options_.follow_redirects || status.reason() != "not_leader" || leader.text == from->text ||
+      !ParseAddress(leader.text, leader.host, leader.port).ok()) {
+    MoveOn(from);
+    return false;
+  }
+  std::lock_guard lock(mu_);
+  if (redirected_ != nullptr && redirected_->text == leader.text) return true;
+  for (size_t i = 0; i < addresses_.size(); ++i) {
+    if (addresses_[i]->text != leader.text) continue;
+    current_ = i;
+    redirected_ = nullptr;
+    return true;
+  }
+  redirected_ = std::make_shared<const Address>(std::move(leader));
+  return true;
+}
+
+int64_t ThriftChannel::AttemptDeadline(int timeouts, int64_t deadline_ns) {
+  if (options_.first_attempt_ms <= 0) return deadline_ns;
+  {
+    std::lock_guard lock(mu_);
+    if (addresses_.size() < 2 && redirected_ == nullptr) return deadline_ns;
+  }
+  constexpr int kDoublingsMax = 10;  // half an hour from 2 s
+  const int64_t attempt_ns = options_.first_attempt_ms * kNsPerMs
+                             << std::min(timeouts, kDoublingsMax);
+  return std::min(deadline_ns, clock_.MonotonicNs() + attempt_ns);
 }
 
 bool ThriftChannel::Pause(int attempt, int64_t deadline_ns) {

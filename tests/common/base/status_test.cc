@@ -44,6 +44,18 @@ TEST(Status, AnnotateKeepsCodeAndReason) {
   EXPECT_EQ(s.reason(), "r");
 }
 
+TEST(Status, SaysWhoCanWhereItIsKnown) {
+  const Status s = Unavailable("no").WithReason("not_leader").WithRedirect("host:4041");
+  EXPECT_EQ(s.redirect(), "host:4041");
+  const Status copy = s;
+  EXPECT_EQ(copy.redirect(), "host:4041");
+  EXPECT_EQ(s.Annotate("call").redirect(), "host:4041");
+  EXPECT_EQ(s.Annotate("call").reason(), "not_leader");
+  EXPECT_NE(s, Unavailable("no").WithReason("not_leader"));
+  EXPECT_EQ(Unavailable("no").redirect(), "");
+  EXPECT_EQ(Status::Ok().WithRedirect("host:4041").redirect(), "");
+}
+
 TEST(Status, EqualOnlyWhenAllParts) {
   EXPECT_EQ(Internal("a"), Internal("a"));
   EXPECT_NE(Internal("a"), Internal("b"));

@@ -86,6 +86,7 @@ struct FakeMetastore final : contract::Metastore {
   contract::TenantStats stats;
   MemberList members;
   Status ready;
+  std::function<Status(int)> on_heartbeat;  // given the number of the call, from 1
 
   void AddBlocks(const contract::RequestContext&, contract::AddBlocksRequest request,
                  std::function<void(Result<contract::AddBlocksResponse>)> done) override {
@@ -114,9 +115,15 @@ struct FakeMetastore final : contract::Metastore {
     return stats;
   }
   Status Heartbeat(const contract::RequestContext&, const Member& member) override {
-    std::lock_guard lock(mu);
-    heartbeats.push_back(member);
-    return Status::Ok();
+    std::function<Status(int)> answer;
+    int call = 0;
+    {
+      std::lock_guard lock(mu);
+      heartbeats.push_back(member);
+      call = static_cast<int>(heartbeats.size());
+      answer = on_heartbeat;
+    }
+    return answer ? answer(call) : Status::Ok();
   }
   Result<MemberList> Members(const contract::RequestContext&) override { return members; }
   Status Ready() override { return ready; }

@@ -34,6 +34,18 @@ TEST(ConvertStatus, CodesOfNewerPeersAreNotTakenForOk) {
   EXPECT_FALSE(FromWire(idl::BrazierError()).ok());
 }
 
+TEST(ConvertStatus, RedirectsTravel) {
+  const Status status = Unavailable("no").WithReason("not_leader").WithRedirect("host:4041");
+  idl::BrazierError wire = ToWire(status);
+  EXPECT_EQ(wire.redirect, "host:4041");
+  EXPECT_EQ(FromWire(wire), status);
+  // What cannot be an address is not passed on, either way.
+  const std::string large(kAddressBytesMax + 1, 'h');
+  EXPECT_EQ(ToWire(Unavailable("no").WithRedirect(large)).redirect, "");
+  wire.redirect = large;
+  EXPECT_EQ(FromWire(wire).redirect(), "");
+}
+
 TEST(ConvertStatus, MessagesAreCut) {
   const idl::BrazierError wire = ToWire(Internal(std::string(100'000, 'x')));
   EXPECT_EQ(wire.message.size(), kErrorMessageBytesMax);

@@ -75,8 +75,11 @@ Status Doors::OpenThrift(const config::Config& config, const std::string& member
                          MetricsRegistry& metrics) {
   std::vector<std::shared_ptr<rpc::ThriftService>> services;
   services.push_back(rpc::MakeAdminService(
-      {.version = kVersion, .member_id = member_id, .roles = readiness.checks()}, clock, random,
-      metrics));
+      {.version = kVersion,
+       .member_id = member_id,
+       .roles = readiness.checks(),
+       .metastore_group = served.metastore_group},
+      clock, random, metrics));
   if (served.distributor != nullptr) {
     services.push_back(rpc::MakePushService({.multitenancy = config.multitenancy},
                                             *served.distributor, clock, random, metrics));

@@ -12,6 +12,7 @@
 #include "common/config/config.h"
 #include "common/contract/distributor.h"
 #include "common/contract/metastore.h"
+#include "common/contract/metastore_group.h"
 #include "common/contract/query_frontend.h"
 #include "common/observe/metrics.h"
 #include "common/pipeline/ingest_endpoint.h"
@@ -26,7 +27,8 @@ namespace brazier::app {
 struct Served {
   contract::Distributor* distributor = nullptr;
   contract::QueryFrontend* query_frontend = nullptr;
-  contract::Metastore* metastore = nullptr;  // only when this process is the metastore
+  contract::Metastore* metastore = nullptr;             // only when this process is the metastore
+  contract::MetastoreGroup* metastore_group = nullptr;  // likewise; null: calls about the group are refused
 };
 
 // Open and Close from one thread.

@@ -1,5 +1,6 @@
 #include "common/rpc/admin_handler.h"
 
+#include "common/rpc/convert_group.h"
 #include "common/rpc/convert_status.h"
 #include "common/rpc/service_calls.h"
 #include "common/rpc/thrift_service.h"
@@ -50,7 +51,90 @@ class AdminHandler final : public idl::AdminServiceIf {
     });
   }
 
+  void identify(idl::GroupIdentity& identity, const idl::RequestHeader& header) override {
+    AskGroup("identify", header, [&](auto& group, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::GroupIdentity own, group.Identify(context));
+      identity = IdentityToWire(own);
+      return Status::Ok();
+    });
+  }
+
+  void groupStatus(idl::GroupStatus& status, const idl::RequestHeader& header) override {
+    AskGroup("groupStatus", header, [&](auto& group, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::GroupStatus own, group.GetGroupStatus(context));
+      status = GroupStatusToWire(own);
+      return Status::Ok();
+    });
+  }
+
+  int64_t foundGroup(const idl::FoundGroupRequest& request) override {
+    int64_t group_id = 0;
+    AskGroup("foundGroup", request.header, [&](auto& group, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const uint64_t id, group.FoundGroup(context, request.rpc_addresses));
+      group_id = IdToWire(id);
+      return Status::Ok();
+    });
+    return group_id;
+  }
+
+  void adoptGroup(const idl::AdoptGroupRequest& request) override {
+    AskGroup("adoptGroup", request.header, [&](auto& group, const auto& context) {
+      std::vector<GroupMember> founders;
+      for (const auto& founder : request.founders) founders.push_back(GroupMemberFromWire(founder));
+      return group.AdoptGroup(context, IdFromWire(request.group_id), founders);
+    });
+  }
+
+  int64_t addMember(const idl::AddMemberRequest& request) override {
+    int64_t node_id = 0;
+    AskGroup("addMember", request.header, [&](auto& group, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const uint64_t id, group.AddMember(context, request.rpc_address));
+      node_id = IdToWire(id);
+      return Status::Ok();
+    });
+    return node_id;
+  }
+
+  void promoteMember(const idl::GroupMemberRequest& request) override {
+    AskGroup("promoteMember", request.header, [&](auto& group, const auto& context) {
+      return group.PromoteMember(context, IdFromWire(request.node_id));
+    });
+  }
+
+  void removeMember(const idl::GroupMemberRequest& request) override {
+    AskGroup("removeMember", request.header, [&](auto& group, const auto& context) {
+      return group.RemoveMember(context, IdFromWire(request.node_id));
+    });
+  }
+
+  void transferLeadership(const idl::GroupMemberRequest& request) override {
+    AskGroup("transferLeadership", request.header, [&](auto& group, const auto& context) {
+      return group.TransferLeadership(context, IdFromWire(request.node_id));
+    });
+  }
+
+  void takeSnapshot(idl::GroupSnapshot& snapshot, const idl::RequestHeader& header) override {
+    AskGroup("takeSnapshot", header, [&](auto& group, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::GroupSnapshot taken, group.TakeSnapshot(context));
+      snapshot = SnapshotToWire(taken);
+      return Status::Ok();
+    });
+  }
+
  private:
+  // Runs `ask(group, context)`; throws what it answers, unless OK.
+  template <typename F>
+  void AskGroup(const char* method, const idl::RequestHeader& header, const F& ask) {
+    calls_.Run(method, header, [&](const contract::RequestContext& context) -> Status {
+      if (options_.metastore_group == nullptr) {
+        return Status(Code::kUnimplemented,
+                      "process " + options_.member_id + " does not play the role metastore")
+            .WithReason("no_metastore");
+      }
+      return ask(*options_.metastore_group, context);
+    });
+  }
+
   const AdminHandlerOptions options_;
   const int64_t start_ns_;
   MetricsRegistry& metrics_;

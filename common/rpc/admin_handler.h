@@ -1,4 +1,5 @@
-// AdminHandler: what an operator asks of one process over Thrift: is it ready, what is it, its metrics.
+// AdminHandler: what an operator asks of one process over Thrift: is it ready, what is it, its metrics; and, where a
+// metastore runs, about its group.
 // The references, and what the functions refer to, outlive the service.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "common/contract/metastore_group.h"
 #include "common/observe/metrics.h"
 
 namespace brazier::rpc {
@@ -22,6 +24,8 @@ struct AdminHandlerOptions {
   std::string member_id;
   // Role name and its Ready(), in the order to be shown. Called from connection threads.
   std::vector<std::pair<std::string, std::function<Status()>>> roles;
+  // Null: no metastore runs here, and calls about its group are kUnimplemented. Called from connection threads.
+  contract::MetastoreGroup* metastore_group = nullptr;
 };
 
 std::shared_ptr<ThriftService> MakeAdminService(AdminHandlerOptions options, const Clock& clock,

@@ -126,7 +126,7 @@ rpc::ThriftServer::Options ThriftOptionsOf(const config::Config& config) {
 }
 
 rpc::ClientOptions MetastoreClientOptionsOf(const config::Config& config) {
-  return {.addresses = config.metastore.address};
+  return rpc::MetastoreClientOptions(config.metastore.address);
 }
 
 pipeline::IngestEndpoint::Options IngestEndpointOptionsOf(const config::Config& config) {

@@ -18,8 +18,10 @@
 #include "app/version.h"
 #include "common/base/check.h"
 #include "common/observe/log.h"
+#include "common/rpc/group_client.h"
 #include "common/rpc/metastore_client.h"
 #include "server/distributor/distributor.h"
+#include "server/metastore/group/raft_endpoint.h"
 #include "server/metastore/metastore_role.h"
 #include "server/query_frontend/query_frontend.h"
 #include "store/object/filesystem_object_store.h"
@@ -32,6 +34,9 @@ namespace {
 // How long the others may still send to a process that has told the metastore that it drains.
 constexpr auto kDrainNoticeTime =
     std::chrono::milliseconds(MemberList::kHeartbeatIntervalMs + 200);
+
+// A leader that stops has moved on by then, or the others notice by themselves.
+constexpr int64_t kLeadershipMoveNs = 3 * kNsPerSecond;
 
 std::string HostName() {
   char name[256] = {};
@@ -66,6 +71,7 @@ class Process::Impl {
 
  private:
   Status OpenStores();
+  Status OpenMetastore();
   Status StartWorkers();
   void JoinCluster();
   void StartFrontRoles();
@@ -86,11 +92,13 @@ class Process::Impl {
   // In the order of their start.
   std::unique_ptr<DirectoryLock> metastore_lock_;
   std::unique_ptr<object::ObjectStore> objects_;
+  std::unique_ptr<pipeline::Context> pipeline_context_;
+  std::unique_ptr<pipeline::Loop> raft_loop_;  // of its own: members' messages wait for nothing else
+  std::unique_ptr<metastore::RaftEndpoint> raft_endpoint_;
   std::unique_ptr<metastore::MetastoreRole> metastore_role_;
   std::unique_ptr<rpc::MetastoreClient> metastore_client_;
   std::unique_ptr<RemoteMetastore> remote_metastore_;
   contract::Metastore* metastore_ = nullptr;  // the role here, or the remote one
-  std::unique_ptr<pipeline::Context> pipeline_context_;
   std::unique_ptr<pipeline::Loop> pipeline_loop_;
   std::unique_ptr<segment_writer::SegmentWriter> segment_writer_;
   std::unique_ptr<query_backend::QueryBackend> query_backend_;
@@ -130,6 +138,7 @@ Status Process::Impl::OpenStores() {
                                      " (setting object-store.path or data-dir)");
   }
   objects_ = std::move(*objects);
+  pipeline_context_ = std::make_unique<pipeline::Context>();
   if (!roles_.metastore) {
     metastore_client_ = std::make_unique<rpc::MetastoreClient>(MetastoreClientOptionsOf(config_),
                                                                clock_, random_, metrics_);
@@ -137,10 +146,32 @@ Status Process::Impl::OpenStores() {
     metastore_ = remote_metastore_.get();
     return Status::Ok();
   }
-  ASSIGN_OR_RETURN(metastore_lock_, DirectoryLock::Acquire(MetastoreFolder(config_)));
-  ASSIGN_OR_RETURN(metastore_role_, metastore::MetastoreRole::Open(MetastoreOptionsOf(config_),
-                                                                   clock_, metrics_, random_));
+  RETURN_IF_ERROR(OpenMetastore());
   metastore_ = metastore_role_.get();
+  return Status::Ok();
+}
+
+// A monolith's metastore is a group of one, for which no door is open; others are members of a group that is founded by
+// their settings or by an operator.
+Status Process::Impl::OpenMetastore() {
+  ASSIGN_OR_RETURN(metastore_lock_, DirectoryLock::Acquire(MetastoreFolder(config_)));
+  metastore::MetastoreOptions options = MetastoreOptionsOf(config_);
+  options.name = member_id_;
+  options.rpc_address = RpcAddressOf(config_);
+  if (!roles_.IsAll()) {
+    raft_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{.name = "raft"}, *pipeline_context_);
+    raft_endpoint_ = std::make_unique<metastore::RaftEndpoint>(
+        metastore::RaftEndpoint::Options{.listen = config_.metastore.raft_listen,
+                                         .advertise = config_.metastore.raft_advertise},
+        *raft_loop_, metrics_);
+    options.founds_alone = false;
+    options.members = config_.metastore.members;
+    options.transport = raft_endpoint_.get();
+    options.connect = [this](const std::string& rpc_address) {
+      return std::make_unique<rpc::GroupClient>(std::vector{rpc_address}, clock_, random_, metrics_);
+    };
+  }
+  ASSIGN_OR_RETURN(metastore_role_, metastore::MetastoreRole::Open(options, clock_, metrics_, random_));
   return Status::Ok();
 }
 
@@ -153,7 +184,6 @@ Status Process::Impl::StartWorkers() {
     query_backend_ = std::make_unique<query_backend::QueryBackend>(QueryBackendOptionsOf(config_),
                                                                    *objects_, clock_, metrics_);
   }
-  pipeline_context_ = std::make_unique<pipeline::Context>();
   pipeline_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{}, *pipeline_context_);
   if (roles_.IsAll() || !roles_.ServesPipeline()) return Status::Ok();
   ASSIGN_OR_RETURN(pipeline_door_,
@@ -164,7 +194,7 @@ Status Process::Impl::StartWorkers() {
 }
 
 void Process::Impl::JoinCluster() {
-  Member self{.id = member_id_, .roles = roles_.Names(), .rpc_address = config_.thrift.listen};
+  Member self{.id = member_id_, .roles = roles_.Names(), .rpc_address = RpcAddressOf(config_)};
   if (pipeline_door_) {
     self.pipeline_address = config_.pipeline.advertise.empty() ? pipeline_door_->address()
                                                                : config_.pipeline.advertise;
@@ -219,7 +249,8 @@ Status Process::Impl::OpenDoors() {
   ASSIGN_OR_RETURN(doors_, Doors::Open(config_, member_id_,
                                        {.distributor = distributor_.get(),
                                         .query_frontend = query_frontend_.get(),
-                                        .metastore = metastore_role_.get()},
+                                        .metastore = metastore_role_.get(),
+                                        .metastore_group = metastore_role_ ? &metastore_role_->group() : nullptr},
                                        readiness_, *pipeline_loop_, clock_, random_, metrics_));
   return Status::Ok();
 }
@@ -229,6 +260,7 @@ void Process::Impl::Stop() {
   stopped_ = true;
   readiness_.SetDraining();
   if (membership_ && doors_) membership_->AnnounceDraining();
+  if (metastore_role_ && doors_) metastore_role_->GiveUpLeadership(kLeadershipMoveNs);
   if (pipeline_door_ && doors_) std::this_thread::sleep_for(kDrainNoticeTime);
   if (doors_) doors_->Close(std::chrono::milliseconds(config_.shutdown_timeout_ns / kNsPerMs));
   // Nothing comes in any more: what the segment-writer still holds belongs to requests of other processes.
@@ -247,10 +279,12 @@ void Process::Impl::Stop() {
   query_backend_.reset();
   segment_writer_.reset();
   pipeline_loop_.reset();
-  pipeline_context_.reset();
   metastore_client_.reset();  // answers what it holds; nothing new comes
   remote_metastore_.reset();
   metastore_role_.reset();
+  raft_endpoint_.reset();
+  raft_loop_.reset();
+  pipeline_context_.reset();
   objects_.reset();
   metastore_lock_.reset();
 }

@@ -8,7 +8,9 @@ Status NotLeaderStatus(const GroupMember* leader) {
     who = "node " + IdText(leader->node_id) +
           (leader->name.empty() ? "" : ", " + leader->name + " at " + leader->rpc_address + ",") + " does";
   }
-  return Unavailable("this metastore member does not lead; " + who).WithReason("not_leader");
+  Status status = Unavailable("this metastore member does not lead; " + who).WithReason("not_leader");
+  if (leader != nullptr) status = std::move(status).WithRedirect(leader->rpc_address);
+  return status;
 }
 
 }  // namespace brazier::consensus

@@ -73,7 +73,8 @@ class Consensus {
   virtual bool CanCommit() const = 0;
   // True when this member can serve now: commit if it leads, else ask a leader that it knows.
   virtual bool CanServe() const = 0;
-  // The error for who needs the leader: kUnavailable, reason "not_leader", naming it where it is known.
+  // The error for who needs the leader: kUnavailable, reason "not_leader", naming it and redirecting to it where it is
+  // known.
   virtual Status NotLeader() const = 0;
   virtual ConsensusStatus GetStatus() const = 0;
   // Stops accepting, finishes or fails what waits, joins the thread. Idempotent.

@@ -190,7 +190,7 @@ class SixProcesses(Cluster):
     kind = "six processes"
 
     def make_processes(self):
-        ports = iter(free_ports(20))
+        ports = iter(free_ports(21))
         metastore_thrift = next(ports)
         self.objects_dir = os.path.join(self.folder, "objects")
         processes = []
@@ -206,7 +206,8 @@ class SixProcesses(Cluster):
             processes.append(Process(name, http, [*flags, *extra, *self.flags], self.folder))
             return processes[-1]
 
-        add("metastore", "metastore", thrift_port=metastore_thrift)
+        add("metastore", "metastore", thrift_port=metastore_thrift, extra=[
+            f"--metastore.members=127.0.0.1:{metastore_thrift}", f"--metastore.raft-listen=tcp://127.0.0.1:{next(ports)}"])
         add("segment-writer-1", "segment-writer", pipeline=True)
         add("segment-writer-2", "segment-writer", pipeline=True)
         add("query-backend", "query-backend", pipeline=True)

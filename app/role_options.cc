@@ -129,6 +129,14 @@ rpc::ClientOptions MetastoreClientOptionsOf(const config::Config& config) {
   return rpc::MetastoreClientOptions(config.metastore.address);
 }
 
+rpc::ClientOptions OwnMetastoreClientOptionsOf(const config::Config& config) {
+  std::vector<std::string> addresses = {RpcAddressOf(config)};
+  for (const std::string& member : config.metastore.members) {
+    if (member != addresses.front()) addresses.push_back(member);
+  }
+  return rpc::MetastoreClientOptions(std::move(addresses));
+}
+
 pipeline::IngestEndpoint::Options IngestEndpointOptionsOf(const config::Config& config) {
   pipeline::IngestEndpoint::Options out;
   out.address = config.zeromq.listen;

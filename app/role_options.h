@@ -35,6 +35,8 @@ rpc::ClientOptions MetastoreClientOptionsOf(const config::Config& config);
 pipeline::IngestEndpoint::Options IngestEndpointOptionsOf(const config::Config& config);
 // Of a group of one; wiring adds the way to other members.
 metastore::MetastoreOptions MetastoreOptionsOf(const config::Config& config);
+// Of a process that is a member itself.
+rpc::ClientOptions OwnMetastoreClientOptionsOf(const config::Config& config);
 // Where others reach this process's Thrift services.
 std::string RpcAddressOf(const config::Config& config);
 

@@ -98,7 +98,7 @@ class Process::Impl {
   std::unique_ptr<metastore::MetastoreRole> metastore_role_;
   std::unique_ptr<rpc::MetastoreClient> metastore_client_;
   std::unique_ptr<RemoteMetastore> remote_metastore_;
-  contract::Metastore* metastore_ = nullptr;  // the role here, or the remote one
+  contract::Metastore* metastore_ = nullptr;  // that which leads: the only one, or found by a client
   std::unique_ptr<pipeline::Loop> pipeline_loop_;
   std::unique_ptr<segment_writer::SegmentWriter> segment_writer_;
   std::unique_ptr<query_backend::QueryBackend> query_backend_;
@@ -148,6 +148,11 @@ Status Process::Impl::OpenStores() {
   }
   RETURN_IF_ERROR(OpenMetastore());
   metastore_ = metastore_role_.get();
+  if (roles_.IsAll() || config_.thrift.listen.empty()) return Status::Ok();
+  // Another member may lead: this process's own calls find it like everybody else's.
+  metastore_client_ = std::make_unique<rpc::MetastoreClient>(OwnMetastoreClientOptionsOf(config_), clock_,
+                                                             random_, metrics_);
+  metastore_ = metastore_client_.get();
   return Status::Ok();
 }
 
@@ -234,7 +239,9 @@ void Process::Impl::StartFrontRoles() {
 
 // Every role here, and the metastore wherever it is: without it, no push and no query would succeed.
 void Process::Impl::AddReadiness() {
-  readiness_.Add("metastore", [this] { return metastore_->Ready(); });
+  readiness_.Add("metastore", [this] {
+    return metastore_role_ ? metastore_role_->Ready() : metastore_->Ready();
+  });
   if (segment_writer_) {
     readiness_.Add("segment-writer", [this] { return segment_writer_->Ready(); });
   }

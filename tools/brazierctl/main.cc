@@ -1,15 +1,22 @@
 // brazierctl: the command line for people and scripts. Exit codes: 0 done, 1 the command failed, 2 wrong usage, 3 done, and
 // something was found wrong.
+#include <chrono>
 #include <iostream>
 #include <map>
+#include <optional>
+#include <thread>
 
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
+#include "common/base/random.h"
 #include "common/config/address.h"
 #include "common/config/quantity.h"
+#include "common/observe/metrics.h"
+#include "common/rpc/group_client.h"
 #include "tools/brazierctl/commands.h"
+#include "tools/brazierctl/group_commands.h"
 
 namespace brazier::ctl {
 namespace {
@@ -108,6 +115,84 @@ void AddRebuildOptions(CLI::App& command, IndexOptions& options, DedupTexts& ded
       ->check(BytesCheck);
 }
 
+// Every `metastore` command: its parser, what it does, and what its one argument is called.
+using GroupCommand = Status (*)(const GroupTools&, const GroupOptions&);
+
+struct GroupCommands {
+  CLI::App* status = nullptr;
+  std::vector<std::pair<CLI::App*, GroupCommand>> changes;
+};
+
+constexpr char kMemberHelp[] = "Node id, name or Thrift address of the member";
+
+CLI::App* AddGroupCommand(CLI::App& parent, const std::string& name, const std::string& description,
+                          GroupOptions& options, bool has_server = true) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  if (has_server) {
+    command
+        ->add_option("--server", options.servers,
+                     "Thrift addresses of members, comma separated; one that answers is enough")
+        ->delimiter(',')
+        ->allow_extra_args(false)  // what follows is the command's own argument
+        ->check(AddressCheck)
+        ->capture_default_str();
+  }
+  command->add_option("--timeout-ms", options.timeout_ms, "Longest wait for one answer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 600'000));
+  return command;
+}
+
+GroupCommands AddGroupCommands(CLI::App& app, GroupOptions& options, std::string& wait) {
+  GroupCommands commands;
+  CLI::App* group = app.add_subcommand("metastore", "The group of the metastore's members: see, found, change");
+  group->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, GroupCommand run,
+                       bool has_server = true) {
+    commands.changes.emplace_back(AddGroupCommand(*group, name, description, options, has_server), run);
+    return commands.changes.back().first;
+  };
+  const auto add_wait = [&](CLI::App* command) {
+    command->add_option("--wait", wait, "Longest wait until the member has caught up")
+        ->capture_default_str()
+        ->check(DurationCheck);
+  };
+  commands.status = AddGroupCommand(
+      *group, "status",
+      "The group and its members. Exit code 3: there is no group, nothing can be committed, or a member is not active",
+      options);
+  commands.status->add_flag("--json", options.json, "One JSON object; unknown values are null");
+
+  add("found", "Found a group of members that belong to none. Repeating it is harmless", GroupFound, false)
+      ->add_option("members", options.members, "Thrift addresses of all members, best 3 or 5")
+      ->required()
+      ->check(AddressCheck);
+  CLI::App* grow = add("add",
+                       "Add a member that belongs to no group: as a learner, which becomes a voter once it has caught "
+                       "up. Under the address of a member whose disk was lost it replaces that one",
+                       GroupAdd);
+  grow->add_option("address", options.member, "Thrift address of the new member")
+      ->required()
+      ->check(AddressCheck);
+  grow->add_flag("--learner", options.learner, "Leave it a learner: it gets everything and decides nothing");
+  add_wait(grow);
+  CLI::App* promote = add("promote", "Make a learner a voter, once it has caught up", GroupPromote);
+  promote->add_option("member", options.member, kMemberHelp)->required();
+  add_wait(promote);
+  CLI::App* remove = add("remove",
+                         "Remove a member for good: it cannot come back under its node id. Asks for --yes where the "
+                         "group would bear fewer failures or keep fewer than 3 voters",
+                         GroupRemove);
+  remove->add_option("member", options.member, kMemberHelp)->required();
+  remove->add_flag("--yes", options.yes, "Also when the group gets weaker");
+  add("transfer", "Let this voter lead", GroupTransfer)
+      ->add_option("member", options.member, kMemberHelp)
+      ->required();
+  add("step-down", "Let another voter lead than now, for example before a restart", GroupStepDown);
+  add("snapshot", "Write the state of the first server that answers to the object store", GroupTakeSnapshot);
+  return commands;
+}
+
 int Finish(const Status& status) {
   std::cout.flush();
   if (status.ok()) return 0;
@@ -122,6 +207,30 @@ int RunIndexCommand(IndexCommand command, const IndexOptions& options) {
   const Status status = command(options, std::cout, std::cerr, isatty(STDERR_FILENO) != 0, &all_well);
   const int code = Finish(status);
   return code == 0 && !all_well ? kExitFoundWrong : code;
+}
+
+// The exit code, or nullopt when none of them was asked for.
+std::optional<int> RunGroupCommand(const GroupCommands& commands, const GroupOptions& options) {
+  MetricsRegistry metrics;
+  GroupTools tools;
+  tools.connect = [&](std::vector<std::string> addresses) {
+    return std::make_unique<rpc::GroupClient>(std::move(addresses), SystemClock(), SystemRandom(),
+                                              metrics);
+  };
+  tools.clock = &SystemClock();
+  tools.sleep = [](int64_t ns) { std::this_thread::sleep_for(std::chrono::nanoseconds(ns)); };
+  tools.out = &std::cout;
+  tools.progress = &std::cerr;
+  tools.progress_is_terminal = isatty(STDERR_FILENO) != 0;
+  if (commands.status->parsed()) {
+    bool all_well = false;
+    const int code = Finish(GroupStatusCommand(tools, options, &all_well));
+    return code == 0 && !all_well ? kExitFoundWrong : code;
+  }
+  for (const auto& [command, run] : commands.changes) {
+    if (command->parsed()) return Finish(run(tools, options));
+  }
+  return std::nullopt;
 }
 
 int Main(int argc, char** argv) {
@@ -154,6 +263,10 @@ int Main(int argc, char** argv) {
       "Compare an index with its bucket. Exit code 3: they differ. Only the index of a stopped metastore: a running "
       "one cannot list all of its blocks yet");
   AddIndexOptions(*verify_command, index);
+  GroupOptions group;
+  group.servers = {server.address};
+  std::string wait = "10m";
+  const GroupCommands group_commands = AddGroupCommands(app, group, wait);
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
 
   try {
@@ -167,6 +280,8 @@ int Main(int argc, char** argv) {
   if (query_command->parsed()) return Finish(Query(server, query, std::cout));
   if (ready_command->parsed()) return Finish(Ready(server, std::cout));
   if (inspect_command->parsed()) return Finish(Inspect(file, std::cout));
+  group.wait_ns = config::ParseDuration(wait).value_or(0);
+  if (const auto code = RunGroupCommand(group_commands, group)) return *code;
   index.dedup_window_ns = config::ParseDuration(dedup.window).value_or(0);
   index.dedup_bytes_max = config::ParseBytes(dedup.bytes_max).value_or(0);
   if (rebuild_command->parsed()) return RunIndexCommand(IndexRebuild, index);

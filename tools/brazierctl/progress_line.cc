@@ -31,10 +31,20 @@ ProgressLine::ProgressLine(std::ostream& out, bool is_terminal, const Clock& clo
       written_ns_(start_ns_) {}
 
 void ProgressLine::Update(const metastore::WalkProgress& progress) {
-  const int64_t now_ns = clock_.MonotonicNs();
-  if (now_ns - written_ns_ < (is_terminal_ ? kTerminalIntervalNs : kPlainIntervalNs)) return;
-  written_ns_ = now_ns;
-  std::string text = ProgressText(progress, now_ns - start_ns_);
+  if (IsDue()) Write(ProgressText(progress, clock_.MonotonicNs() - start_ns_));
+}
+
+void ProgressLine::Update(const std::string& text) {
+  if (IsDue()) Write(text);
+}
+
+bool ProgressLine::IsDue() const {
+  return clock_.MonotonicNs() - written_ns_ >=
+         (is_terminal_ ? kTerminalIntervalNs : kPlainIntervalNs);
+}
+
+void ProgressLine::Write(std::string text) {
+  written_ns_ = clock_.MonotonicNs();
   if (!is_terminal_) {
     out_ << text << "\n" << std::flush;
     return;

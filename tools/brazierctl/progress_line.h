@@ -1,4 +1,4 @@
-// ProgressLine: how far a walk over a bucket is: one line that is written anew on a terminal, a line now and then elsewhere.
+// ProgressLine: how far a long command is, such as a walk over a bucket: one line that is written anew on a terminal, a line now and then elsewhere.
 // Borrows stream and clock. Thread-compatible.
 #pragma once
 
@@ -21,10 +21,14 @@ class ProgressLine {
   ProgressLine(std::ostream& out, bool is_terminal, const Clock& clock);
   // Writes when the last time is long enough ago.
   void Update(const metastore::WalkProgress& progress);
+  void Update(const std::string& text);
   // Removes the line from a terminal.
   void Finish();
 
  private:
+  bool IsDue() const;
+  void Write(std::string text);
+
   std::ostream& out_;
   const bool is_terminal_;
   const Clock& clock_;

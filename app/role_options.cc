@@ -148,7 +148,9 @@ pipeline::IngestEndpoint::Options IngestEndpointOptionsOf(const config::Config& 
 metastore::MetastoreOptions MetastoreOptionsOf(const config::Config& config) {
   return {.folder = MetastoreFolder(config),
           .dedup_window_ns = config.dedup.window_ns,
-          .dedup_bytes_max = Size(config.dedup.bytes_max)};
+          .dedup_bytes_max = Size(config.dedup.bytes_max),
+          .snapshots = {.interval_ns = config.metastore.snapshot_interval_ns,
+                        .kept = Size(config.metastore.snapshots_kept)}};
 }
 
 size_t QueryThreadsOf(const config::Config& config) {

@@ -163,6 +163,7 @@ Status Process::Impl::OpenMetastore() {
   metastore::MetastoreOptions options = MetastoreOptionsOf(config_);
   options.name = member_id_;
   options.rpc_address = RpcAddressOf(config_);
+  options.objects = objects_.get();
   if (!roles_.IsAll()) {
     raft_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{.name = "raft"}, *pipeline_context_);
     raft_endpoint_ = std::make_unique<metastore::RaftEndpoint>(

@@ -41,6 +41,8 @@ struct MetastoreConfig {
   std::vector<std::string> members;  // Thrift, of all members, for processes with the role
   std::string raft_listen;
   std::string raft_advertise;  // empty: the address that was bound
+  int64_t snapshot_interval_ns = 0;  // 0: none on a schedule
+  int64_t snapshots_kept = 0;
 };
 
 struct LimitsConfig {

@@ -145,6 +145,14 @@ void AddCluster(std::vector<Setting>& t) {
                .meaning = "Address under which the others reach metastore.raft-listen. Empty: the "
                           "one that was bound.",
                .field = FIELD(metastore.raft_advertise)});
+  t.push_back({.group = group, .key = "metastore.snapshot-interval", .type = kDuration,
+               .default_text = "1h", .min = 0, .max = 365 * kDay,
+               .meaning = "How often a copy of the index goes to the object store. 0: never.",
+               .field = FIELD(metastore.snapshot_interval_ns)});
+  t.push_back({.group = group, .key = "metastore.snapshots-kept", .type = kInt,
+               .default_text = "3", .unit = "copies", .min = 1, .max = 1000, .stability = kAdvanced,
+               .meaning = "Copies of the index that stay in the object store; older ones are deleted.",
+               .field = FIELD(metastore.snapshots_kept)});
   t.push_back({.group = group, .key = "object-store.path", .type = kString, .default_text = "",
                .may_be_empty = true,
                .meaning = "Folder of the objects; all processes of a cluster use the same one. "

@@ -9,6 +9,7 @@
 #include "server/metastore/group/group_keeper.h"
 #include "server/metastore/index_state_machine.h"
 #include "server/metastore/metastore.h"
+#include "server/metastore/snapshot/snapshot_store.h"
 #include "store/consensus/group_founding.h"
 #include "store/consensus/raft_consensus.h"
 #include "store/index/index_limits.h"
@@ -68,8 +69,12 @@ class MetastoreRole::Parts final : public GroupHost {
   contract::GroupIdentity Identity() const override;
   consensus::RaftConsensus* raft() const override { return running_.load(std::memory_order_acquire); }
   Status Adopt(uint64_t group_id, const std::vector<GroupMember>& founders) override;
+  Status CheckMayFound() override {
+    return options_.objects == nullptr ? Status::Ok() : CheckBucketIsNew(*options_.objects);
+  }
   Result<contract::GroupSnapshot> TakeSnapshot(const contract::RequestContext& context) override {
-    return Status(Code::kUnimplemented, "snapshots to the object store");
+    if (snapshots_ == nullptr) return Status(Code::kUnimplemented, "this metastore has no object store");
+    return snapshots_->Take(context);
   }
 
  private:
@@ -92,10 +97,12 @@ class MetastoreRole::Parts final : public GroupHost {
 
   GroupAdmin admin_;
   GroupKeeper keeper_;
+  std::unique_ptr<SnapshotKeeper> snapshots_;
 };
 
 MetastoreRole::Parts::~Parts() {
   keeper_.Stop();
+  if (snapshots_) snapshots_->Stop();
   if (options_.transport != nullptr) options_.transport->Stop();
   if (consensus_) consensus_->Stop();
 }
@@ -119,10 +126,23 @@ Status MetastoreRole::Parts::Open() {
     const GroupMember self = Identity().member;
     const bool is_only_member = options_.members.size() == 1 && options_.members[0] == self.rpc_address;
     if (options_.founds_alone || is_only_member) {
+      RETURN_IF_ERROR(CheckMayFound());
       RETURN_IF_ERROR(Adopt(consensus::GroupIdOf({self}), {self}));
     }
   }
   if (!options_.founds_alone) keeper_.Start();
+  if (options_.objects == nullptr) return Status::Ok();
+  snapshots_ = std::make_unique<SnapshotKeeper>(
+      options_.snapshots, *store_, *options_.objects,
+      [this] {
+        const consensus::RaftConsensus* raft = this->raft();
+        if (raft == nullptr) return SnapshotKeeper::Standing{};
+        return SnapshotKeeper::Standing{.leads = raft->CanCommit(),
+                                        .group_id = Identity().group_id,
+                                        .applied_index = raft->GetStatus().applied_index};
+      },
+      clock_, registry_);
+  snapshots_->Start();
   return Status::Ok();
 }
 
@@ -162,7 +182,7 @@ Status MetastoreRole::Parts::Adopt(uint64_t group_id, const std::vector<GroupMem
     return Status(Code::kFailedPrecondition, "this member belongs to another group already");
   }
   const NodeIdentity adopted{.node_id = identity_.node_id, .group_id = group_id};
-  RETURN_IF_ERROR(consensus::FoundStore(*store_, adopted, founders));
+  RETURN_IF_ERROR(consensus::FoundStore(*store_, adopted, founders, options_.state_is_staged));
   identity_ = adopted;
   Log(LogLevel::kInfo, founders.empty() ? "joined a metastore group" : "founded a metastore group",
       {{"group", IdText(group_id)}, {"node", IdText(adopted.node_id)}, {"founders", founders.size()}});

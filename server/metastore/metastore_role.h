@@ -5,7 +5,7 @@
 // alone. Others are founded by their settings (MetastoreOptions::members) or by an operator; until then every call is
 // kUnavailable with reason "no_group", and the member waits.
 //
-// Owned by app/wiring, which holds the folder's lock. Borrows clock, registry, random and the transport, which outlive it.
+// Owned by app/wiring, which holds the folder's lock. Borrows clock, registry, random, transport and objects, which outlive it.
 // Thread-safe.
 #pragma once
 
@@ -20,7 +20,9 @@
 #include "common/observe/metrics.h"
 #include "server/metastore/group/group_admin.h"
 #include "server/metastore/group/member_transport.h"
+#include "server/metastore/snapshot/snapshot_keeper.h"
 #include "store/kv/key_value_store.h"
+#include "store/object/object_store.h"
 
 namespace brazier::metastore {
 
@@ -35,6 +37,11 @@ struct MetastoreOptions {
   std::string rpc_address;           // where the others reach it, "host:port"
   MemberTransport* transport = nullptr;  // null: no way to other members
   ConnectToMember connect;               // likewise
+
+  // Where copies of the index go; it must be new when a group is founded with an empty index. Null: no copies, no check.
+  object::ObjectStore* objects = nullptr;
+  SnapshotKeeper::Options snapshots;
+  bool state_is_staged = false;  // tools: the index that the new store begins with is in family kStaging
 };
 
 class MetastoreRole final : public contract::Metastore {

@@ -61,7 +61,7 @@ uint64_t GroupIdOf(const std::vector<GroupMember>& founders) {
 }
 
 Status FoundStore(kv::KeyValueStore& store, const NodeIdentity& identity,
-                  const std::vector<GroupMember>& founders) {
+                  const std::vector<GroupMember>& founders, bool state_is_staged) {
   if (IsFounded(store)) {
     return Status(Code::kFailedPrecondition, "the store belongs to a consensus group already");
   }
@@ -80,6 +80,7 @@ Status FoundStore(kv::KeyValueStore& store, const NodeIdentity& identity,
   const uint64_t index = is_founder ? kFoundingIndex : 0;
   const uint64_t term = is_founder ? kFoundingTerm : 0;
   kv::WriteBatch batch;
+  if (state_is_staged) batch.SwapState();
   batch.Put(Family::kLog, std::string(kIdentityKey), EncodeIdentity(identity));
   batch.Put(Family::kLog, std::string(kHardStateKey),
             EncodeHardState({.term = term, .vote = 0, .commit = index}));

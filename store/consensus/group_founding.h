@@ -27,8 +27,9 @@ bool IsFounded(const kv::KeyValueStore& store);
 // The id of the group that these nodes found, whatever their order. Never 0.
 uint64_t GroupIdOf(const std::vector<GroupMember>& founders);
 // Makes the store a member of the group: one of `founders`, or a newcomer when there are none. Writes the identity too.
+// `state_is_staged`: the founder's state is what family kStaging holds (kv::WriteBatch::SwapState), else none.
 // kFailedPrecondition when it is founded already, or when `founders` lack it.
 Status FoundStore(kv::KeyValueStore& store, const NodeIdentity& identity,
-                  const std::vector<GroupMember>& founders);
+                  const std::vector<GroupMember>& founders, bool state_is_staged = false);
 
 }  // namespace brazier::consensus

@@ -121,6 +121,37 @@ class IndexRebuildTest(unittest.TestCase):
         self.assertIn("--resume", text)
         self.assert_index(OK, "rebuild", "--resume", objects_read=0, blocks_added=0, blocks_known_already=count + 1)
 
+    def test_a_lost_index_begins_again_from_a_copy_in_the_bucket(self):
+        self.cluster.start()
+        self.ingest()
+        server = f"--server=127.0.0.1:{self.cluster.thrift_port}"
+        taken = subprocess.run([CTL, "metastore", "snapshot", server], capture_output=True, text=True, timeout=60)
+        self.assertEqual(taken.returncode, OK, taken.stdout + taken.stderr)
+        self.assertIn("metastore/snapshots/", taken.stdout)
+        known = len(self.objects())
+        # What comes after the copy is read from its objects.
+        red = Client(self.cluster, "red")
+        red.push(cpu_profile({"main;later": 7}), identifier="later", service="service-1", env="e1")
+        before = self.all_answers()
+        self.stop()
+        count = len(self.objects())
+        self.assertGreater(count, known)
+        shutil.rmtree(self.metastore)
+        # An empty index would deny what is there: the process does not start with one.
+        with self.assertRaises(AssertionError) as refused:
+            self.cluster.start()
+        self.assertIn("brazierctl index rebuild", str(refused.exception))
+        shutil.rmtree(self.metastore, ignore_errors=True)
+        text = self.assert_index(OK, "rebuild", "--snapshot=newest", blocks_known_already=known, blocks_added=count - known,
+                                 left_out=0)
+        self.assertIn("began with: metastore/snapshots/", text)
+        self.assert_index(OK, "verify", matching=count)
+        self.cluster.start()
+        self.assertEqual(self.all_answers(), before)
+        self.stop()
+        code, text = self.index("rebuild", "--resume", "--snapshot=nonsense")
+        self.assertEqual(code, OK, "what began already needs no copy: " + text)
+
     def test_an_interrupted_rebuild_continues(self):
         self.cluster.start()
         self.ingest()

@@ -20,6 +20,8 @@ constexpr Fuzzer kFuzzers[] = {
     {"envelope", "header frames between our processes", RunEnvelope, EnvelopeCorpus},
     {"member_frame", "messages between metastore members", RunMemberFrame, MemberFrameCorpus},
     {"snapshot_frame", "snapshots between metastore members", RunSnapshotFrame, SnapshotFrameCorpus},
+    {"snapshot_manifest", "manifests of index snapshots", RunSnapshotManifest, SnapshotManifestCorpus},
+    {"group_members", "members of a metastore group", RunGroupMembers, GroupMembersCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
 };

@@ -32,6 +32,10 @@ void RunMemberFrame(Bytes input);  // header and message, the checksum put right
 std::vector<std::string> MemberFrameCorpus();
 void RunSnapshotFrame(Bytes input);  // without its checksum
 std::vector<std::string> SnapshotFrameCorpus();
+void RunSnapshotManifest(Bytes input);  // without its checksum
+std::vector<std::string> SnapshotManifestCorpus();
+void RunGroupMembers(Bytes input);  // likewise
+std::vector<std::string> GroupMembersCorpus();
 void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right

@@ -45,6 +45,8 @@ struct IndexOptions {
   std::string bucket;    // folder of the objects
   std::string data_dir;  // of the metastore's process; the index is in <data_dir>/metastore
   bool resume = false;   // IndexRebuild: continue in an index that is there
+  // IndexRebuild: begin with this copy of the index, "newest" or a folder under metastore/snapshots/. Empty: with nothing.
+  std::string snapshot;
   // As the server's settings dedup.window and dedup.bytes-max.
   int64_t dedup_window_ns = 0;
   int64_t dedup_bytes_max = 0;

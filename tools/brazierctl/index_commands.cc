@@ -9,6 +9,8 @@
 #include "server/metastore/metastore_role.h"
 #include "server/metastore/rebuild/index_rebuild.h"
 #include "server/metastore/rebuild/index_verify.h"
+#include "server/metastore/snapshot/snapshot_store.h"
+#include "store/consensus/group_founding.h"
 #include "store/object/filesystem_object_store.h"
 #include "tools/brazierctl/commands.h"
 #include "tools/brazierctl/progress_line.h"
@@ -88,6 +90,31 @@ config::Config ConfigOf(const IndexOptions& options) {
   return config;
 }
 
+// Puts the snapshot that the options name where a new store's first state is taken from. False: the store began already.
+Result<bool> Stage(const IndexOptions& options, object::ObjectStore& bucket, const std::string& folder,
+                   std::ostream& out) {
+  ASSIGN_OR_RETURN(const auto store, kv::OpenRocksKeyValueStore(folder));
+  if (consensus::IsFounded(*store)) return false;
+  metastore::SnapshotName name;
+  if (options.snapshot == "newest") {
+    ASSIGN_OR_RETURN(name, metastore::NewestSnapshot(bucket));
+  } else {
+    std::string_view file;
+    const auto parsed = metastore::ParseSnapshotKey(
+        options.snapshot + (options.snapshot.ends_with('/') ? "" : "/"), &file);
+    if (!parsed.has_value() || !file.empty()) {
+      return InvalidArgument("--snapshot " + options.snapshot + ": neither \"newest\" nor a folder like " +
+                             std::string(metastore::kSnapshotsPrefix) + "GROUP/INDEX-TIME/");
+    }
+    name = *parsed;
+  }
+  ASSIGN_OR_RETURN(const metastore::SnapshotManifest manifest, metastore::StageSnapshot(bucket, name, *store));
+  uint64_t records = 0;
+  for (const metastore::SnapshotPart& part : manifest.parts) records += part.records;
+  out << "began with: " << name.Folder() << " (" << records << " records)\n";
+  return true;
+}
+
 }  // namespace
 
 Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream& progress_out,
@@ -105,8 +132,11 @@ Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream
   }
   metastore::BlockClock block_clock(clock);
   MetricsRegistry metrics;
-  ASSIGN_OR_RETURN(const auto role, metastore::MetastoreRole::Open(app::MetastoreOptionsOf(config),
-                                                                   block_clock, metrics));
+  metastore::MetastoreOptions metastore_options = app::MetastoreOptionsOf(config);
+  if (!options.snapshot.empty()) {
+    ASSIGN_OR_RETURN(metastore_options.state_is_staged, Stage(options, *bucket, folder, out));
+  }
+  ASSIGN_OR_RETURN(const auto role, metastore::MetastoreRole::Open(metastore_options, block_clock, metrics));
   ASSIGN_OR_RETURN(const auto known, AwaitReady(*role, clock));
   ProgressLine line(progress_out, progress_is_terminal, clock);
   metastore::RebuildReport report;

@@ -106,6 +106,9 @@ struct DedupTexts {
 
 void AddRebuildOptions(CLI::App& command, IndexOptions& options, DedupTexts& dedup) {
   AddIndexOptions(command, options);
+  command.add_option("--snapshot", options.snapshot,
+                     "Begin with a copy of the index from the bucket, \"newest\" or its folder, and read only objects that "
+                     "it does not know");
   command.add_flag("--resume", options.resume, "Continue an interrupted rebuild: known blocks are passed over");
   command.add_option("--dedup-window", dedup.window, "As dedup.window of the server")
       ->capture_default_str()

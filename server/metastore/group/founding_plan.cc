@@ -36,8 +36,10 @@ FoundingPlan PlanFounding(const contract::GroupIdentity& self, const std::vector
   std::sort(founders.begin(), founders.end(),
             [](const GroupMember& a, const GroupMember& b) { return a.node_id < b.node_id; });
   const uint64_t group_id = consensus::GroupIdOf(founders);
+  bool is_under_way = false;
   for (const AskedMember& member : asked) {
     if (!member.identity.ok() || member.identity->group_id == 0) continue;
+    is_under_way = true;
     // It belongs to a group of others, who may well be a majority by now: nothing to found here.
     if (!silent.empty() || member.identity->group_id != group_id) {
       return {.step = FoundingPlan::Step::kJoin, .group_id = member.identity->group_id,
@@ -45,7 +47,8 @@ FoundingPlan PlanFounding(const contract::GroupIdentity& self, const std::vector
     }
   }
   if (!silent.empty()) return Wait(silent);
-  return {.step = FoundingPlan::Step::kFound, .group_id = group_id, .founders = std::move(founders)};
+  return {.step = FoundingPlan::Step::kFound, .group_id = group_id, .founders = std::move(founders),
+          .is_under_way = is_under_way};
 }
 
 }  // namespace brazier::metastore

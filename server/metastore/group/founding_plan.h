@@ -26,6 +26,7 @@ struct FoundingPlan {
   std::string why;
   uint64_t group_id = 0;
   std::vector<GroupMember> founders;  // by node id
+  bool is_under_way = false;          // kFound: another founder is in the group already
   std::string via;                    // rpc address
 };
 

@@ -155,7 +155,10 @@ Result<uint64_t> GroupAdmin::FoundGroup(const contract::RequestContext& context,
 }
 
 Status GroupAdmin::Found(const contract::RequestContext& context, const FoundingPlan& plan) {
-  const uint64_t self = host_.Identity().member.node_id;
+  const contract::GroupIdentity identity = host_.Identity();
+  const uint64_t self = identity.member.node_id;
+  // One that goes on with a founding finds the blocks of the first pushes.
+  if (identity.group_id == 0 && !plan.is_under_way) RETURN_IF_ERROR(host_.CheckMayFound());
   for (const GroupMember& founder : plan.founders) {
     if (founder.node_id == self) continue;
     ASSIGN_OR_RETURN(const auto connection, Connect(founder.rpc_address));

@@ -25,6 +25,8 @@ class GroupHost {
   virtual consensus::RaftConsensus* raft() const = 0;
   // Idempotent.
   virtual Status Adopt(uint64_t group_id, const std::vector<GroupMember>& founders) = 0;
+  // OK when a group may begin with an empty index now. Asked by whoever begins to found one.
+  virtual Status CheckMayFound() = 0;
   virtual Result<contract::GroupSnapshot> TakeSnapshot(const contract::RequestContext& context) = 0;
 };
 

@@ -18,38 +18,10 @@ constexpr size_t kAnswerFields = 4;
 constexpr size_t kAddedBlockFields = 2;
 constexpr size_t kMessageBytesMax = 4096;
 
-// Codes travel as these numbers, whatever the order of the enumeration becomes.
 constexpr std::pair<Code, uint64_t> kCodeNumbers[] = {
-    {Code::kOk, 0},           {Code::kInvalidArgument, 1}, {Code::kUnimplemented, 2},
-    {Code::kInternal, 3},
+    {Code::kOk, 0},       {Code::kInvalidArgument, 1}, {Code::kUnimplemented, 2},
+    {Code::kInternal, 3}, {Code::kNotFound, 4},        {Code::kFailedPrecondition, 5},
 };
-
-uint64_t NumberOf(Code code) {
-  for (const auto& [known, number] : kCodeNumbers) {
-    if (known == code) return number;
-  }
-  return NumberOf(Code::kInternal);
-}
-
-Code CodeOf(uint64_t number) {
-  for (const auto& [code, known] : kCodeNumbers) {
-    if (known == number) return code;
-  }
-  return Code::kInternal;
-}
-
-Result<std::vector<BlockMeta>> DecodeBlocks(MsgpackReader& in) {
-  size_t count = in.Array(kBlocksPerCommandMax);
-  std::vector<BlockMeta> blocks;
-  for (; count > 0 && in.ok(); --count) {
-    const Bytes bytes = in.Bin();
-    if (!in.ok()) break;
-    ASSIGN_OR_RETURN(BlockMeta block, codec::DecodeBlockMeta(bytes));
-    RETURN_IF_ERROR(ValidateBlock(block));
-    blocks.push_back(std::move(block));
-  }
-  return blocks;
-}
 
 std::vector<uint32_t> DecodePositions(MsgpackReader& in) {
   std::vector<uint32_t> positions(in.Array());
@@ -72,6 +44,33 @@ AddedBlock DecodeAddedBlock(MsgpackReader& in) {
 }
 
 }  // namespace
+
+uint64_t NumberOfCode(Code code) {
+  for (const auto& [known, number] : kCodeNumbers) {
+    if (known == code) return number;
+  }
+  return NumberOfCode(Code::kInternal);
+}
+
+Code CodeOfNumber(uint64_t number) {
+  for (const auto& [code, known] : kCodeNumbers) {
+    if (known == number) return code;
+  }
+  return Code::kInternal;
+}
+
+Result<std::vector<BlockMeta>> ReadCommandBlocks(MsgpackReader& in) {
+  size_t count = in.Array(kBlocksPerCommandMax);
+  std::vector<BlockMeta> blocks;
+  for (; count > 0 && in.ok(); --count) {
+    const Bytes bytes = in.Bin();
+    if (!in.ok()) break;
+    ASSIGN_OR_RETURN(BlockMeta block, codec::DecodeBlockMeta(bytes));
+    RETURN_IF_ERROR(ValidateBlock(block));
+    blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
 
 std::string EncodeAddBlocksCommand(int64_t time_ns, const DedupBounds& dedup,
                                    std::span<const std::string> encoded_blocks) {
@@ -111,7 +110,7 @@ Result<AddBlocksCommand> DecodeAddBlocksCommand(std::string_view command) {
   if (in.ok() && (decoded.dedup.window_ns < 0 || decoded.dedup.window_ns > kDedupWindowNsMax)) {
     in.Fail("a dedup window that is negative or over 7 days");
   }
-  ASSIGN_OR_RETURN(decoded.blocks, DecodeBlocks(in));
+  ASSIGN_OR_RETURN(decoded.blocks, ReadCommandBlocks(in));
   for (; fields > kCommandFields && in.ok(); --fields) in.Skip();
   RETURN_IF_ERROR(in.Finish());
   return decoded;
@@ -121,7 +120,7 @@ std::string EncodeAddBlocksAnswer(const Result<std::vector<AddedBlock>>& answer)
   MsgpackWriter out;
   out.Array(kAnswerFields);
   out.Uint(kVersion);
-  out.Uint(NumberOf(answer.status().code()));
+  out.Uint(NumberOfCode(answer.status().code()));
   out.Str(std::string_view(answer.status().message()).substr(0, kMessageBytesMax));
   if (!answer.ok()) {
     out.Array(0);
@@ -155,7 +154,7 @@ Result<std::vector<AddedBlock>> DecodeAddBlocksAnswer(std::string_view answer) {
   for (; fields > kAnswerFields && in.ok(); --fields) in.Skip();
   const Status status = in.Finish();
   if (!status.ok()) return Internal(status.message());
-  if (code != NumberOf(Code::kOk)) return Status(CodeOf(code), message);
+  if (code != NumberOfCode(Code::kOk)) return Status(CodeOfNumber(code), message);
   return blocks;
 }
 

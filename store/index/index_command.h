@@ -12,6 +12,10 @@
 #include "common/base/result.h"
 #include "common/model/block_meta.h"
 
+namespace brazier::codec {
+class MsgpackReader;
+}  // namespace brazier::codec
+
 namespace brazier::index {
 
 // How long and how many identities are remembered.
@@ -42,6 +46,12 @@ struct AddedBlock {
   std::vector<std::vector<uint32_t>> hidden_profiles;  // per dataset
   friend bool operator==(const AddedBlock&, const AddedBlock&) = default;
 };
+
+// Shared by all commands (compaction_command.h). The blocks of a command, each as ValidateBlock accepts it.
+Result<std::vector<BlockMeta>> ReadCommandBlocks(codec::MsgpackReader& in);
+// Codes travel in answers as numbers, whatever the order of the enumeration becomes; others than those are kInternal.
+uint64_t NumberOfCode(Code code);
+Code CodeOfNumber(uint64_t number);
 
 std::string EncodeAddBlocksAnswer(const Result<std::vector<AddedBlock>>& answer);
 // The answer, or the error that the command was answered with.

@@ -100,6 +100,8 @@ Ulid ParseId(std::string_view bytes) {
   return Ulid{{ParseBigEndian(bytes), ParseBigEndian(bytes.substr(8))}};
 }
 
+std::string KindPrefix(KeyKind kind) { return KeyOf(kind, 0); }
+
 std::string BlockKey(const Ulid& id) {
   std::string key = KeyOf(KeyKind::kBlock, kIdBytes);
   AppendId(key, id);
@@ -111,6 +113,8 @@ std::string TenantKey(std::string_view tenant) {
   AppendName(key, tenant);
   return key;
 }
+
+std::string UpgradeKey() { return KeyOf(KeyKind::kUpgrade, 0); }
 
 std::string VersionKey() { return KeyOf(KeyKind::kVersion, 0); }
 

@@ -3,8 +3,12 @@
 //
 //   ib <id>                                                block
 //   id <tenant> <service> <class> <min time> <id>          dataset
+//   ig <time> <id>                                         removed block, by the time of its removal (tombstones.h)
+//   iq <level> <shard> <tenant> <id>                       block in its queue (block_queue.h)
+//   ir <id>                                                removed block (tombstones.h)
 //   is <tenant> <service>                                  service
 //   it <tenant>                                            tenant
+//   iu                                                     how far an upgrade of the state is
 //   iv                                                     version of the state
 //   iw <time> <id>                                         identities of a block in the dedup window
 //
@@ -27,8 +31,12 @@ inline constexpr char kIndexPrefix = 'i';
 enum class KeyKind : char {
   kBlock = 'b',
   kDataset = 'd',
+  kRemovedByTime = 'g',
+  kQueue = 'q',
+  kRemoved = 'r',
   kService = 's',
   kTenant = 't',
+  kUpgrade = 'u',
   kVersion = 'v',
   kWindow = 'w',
 };
@@ -51,8 +59,11 @@ Ulid ParseId(std::string_view bytes);  // REQUIRES: 16 bytes
 inline constexpr size_t kTimeBytes = 8;
 inline constexpr size_t kIdBytes = 16;
 
+// The first bytes of all keys of the kind.
+std::string KindPrefix(KeyKind kind);
 std::string BlockKey(const Ulid& id);
 std::string TenantKey(std::string_view tenant);
+std::string UpgradeKey();
 std::string VersionKey();
 // All services of a tenant.
 std::string ServicePrefix(std::string_view tenant);

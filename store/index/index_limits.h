@@ -21,6 +21,8 @@ inline constexpr uint64_t kSectionRawBytesMax = uint64_t{1} << 32;
 // Of one command. Times up to the year 2116, so that sums of times never overflow.
 inline constexpr size_t kBlocksPerCommandMax = 10'000;
 inline constexpr int64_t kCommandTimeNsMax = INT64_MAX / 2;
+// Of all inputs of one ReplaceBlocks: what is known of them (names and times, some 50 bytes a dataset).
+inline constexpr size_t kReplacedEntryBytesMax = 16u << 20;
 
 // Of the memory of identities. One command may ask for no more than this; the default is 64 MiB.
 inline constexpr uint64_t kDedupBytesMax = uint64_t{1} << 30;

@@ -38,17 +38,20 @@ struct QueryLimits {
 Result<std::vector<BlockMeta>> FindBlocks(const kv::Reader& reader, const BlockSelection& selection,
                                           const QueryLimits& limits = {});
 
-// Services of the tenant, sorted.
+// Services of the tenant, sorted. Of services whose blocks are all removed, too.
 Result<std::vector<std::string>> ListServices(const kv::Reader& reader, std::string_view tenant);
 
 struct TenantSummary {
   bool data_ingested = false;
+  // No data is older or newer. They do not move inwards when blocks are removed, until the tenant has none left.
   int64_t oldest_ns = 0;
   int64_t newest_ns = 0;
   uint64_t blocks = 0;  // that hold data of the tenant, segments included
   uint64_t bytes = 0;   // of the tenant's sections
 };
 Result<TenantSummary> ReadTenantSummary(const kv::Reader& reader, std::string_view tenant);
+// Tenants that have blocks, in order, above `after` (empty: from the first), at most `limit`.
+Result<std::vector<std::string>> ListTenants(const kv::Reader& reader, std::string_view after, size_t limit);
 
 // Ids of known blocks in their order, above `after` when there is one, at most `limit`.
 Result<std::vector<Ulid>> ListBlockIds(const kv::Reader& reader, const std::optional<Ulid>& after, size_t limit);

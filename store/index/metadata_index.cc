@@ -1,23 +1,24 @@
 // One AddBlocks, in order:
 //  1 decode and validate all of it; refuse it as a whole otherwise;
 //  2 forget identities older than the window at the command's time;
-//  3 per block: known by id -> answer from its entry; else
+//  3 per block: known by id, or removed and not forgotten yet -> answer from its entry; else
 //    a. hide profiles whose identity the window holds, remember all of its identities as the newest entry;
-//    b. write the dataset entries, the services' and tenants' entries, the block entry;
+//    b. write the dataset entries, the services' and tenants' entries, the block entry, its place in its queue;
 //  4 forget the oldest entries while the window is over its bytes, never the newest one.
+// The other commands are in compaction_commands.cc.
 #include "store/index/metadata_index.h"
 
 #include <algorithm>
 
 #include "common/base/check.h"
 #include "store/index/index_keys.h"
+#include "store/index/tombstones.h"
 
 namespace brazier::index {
 namespace {
 
 using kv::Family;
 
-constexpr std::string_view kStateVersion = "1";
 // More forgotten window entries than this are deleted as one range.
 constexpr size_t kSingleDeletesMax = 16;
 
@@ -40,13 +41,8 @@ Result<std::unique_ptr<MetadataIndex>> MetadataIndex::Open(const kv::KeyValueSto
 }
 
 Status MetadataIndex::Load() {
-  const auto version = store_.Get(Family::kState, VersionKey());
-  if (!version.ok() && version.status().code() != Code::kNotFound) return version.status();
-  has_version_ = version.ok();
-  if (has_version_ && *version != kStateVersion) {
-    return Status(Code::kFailedPrecondition, "its state has version \"" + version->substr(0, 32) +
-                                                 "\", this program reads version 1");
-  }
+  ASSIGN_OR_RETURN(const StateVersion version, ReadStateVersion(store_));
+  SetVersion(version);
   Status bad;
   const std::string begin = WindowPrefix();
   RETURN_IF_ERROR(store_.Scan(
@@ -69,9 +65,29 @@ Status MetadataIndex::Load() {
 std::string MetadataIndex::Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch) {
   CHECK(index > applying_);
   applying_ = index;
-  auto decoded = DecodeAddBlocksCommand(command);
-  if (!decoded.ok()) return EncodeAddBlocksAnswer(decoded.status());
-  return EncodeAddBlocksAnswer(AddBlocks(std::move(decoded).value(), batch));
+  switch (ReadCommandKind(command)) {
+    case CommandKind::kAddBlocks: {
+      auto decoded = DecodeAddBlocksCommand(command);
+      if (!decoded.ok()) return EncodeAddBlocksAnswer(decoded.status());
+      return EncodeAddBlocksAnswer(AddBlocks(std::move(decoded).value(), batch));
+    }
+    case CommandKind::kReplaceBlocks: {
+      auto decoded = DecodeReplaceBlocksCommand(command);
+      if (!decoded.ok()) return EncodeReplaceBlocksAnswer(decoded.status());
+      return EncodeReplaceBlocksAnswer(ReplaceBlocks(std::move(decoded).value(), batch));
+    }
+    case CommandKind::kPurgeTombstones: {
+      const auto decoded = DecodePurgeTombstonesCommand(command);
+      if (!decoded.ok()) return EncodePurgeTombstonesAnswer(decoded.status());
+      return EncodePurgeTombstonesAnswer(PurgeTombstones(*decoded, batch));
+    }
+    case CommandKind::kUpgradeState: {
+      const auto decoded = DecodeUpgradeStateCommand(command);
+      if (!decoded.ok()) return EncodeUpgradeStateAnswer(decoded.status());
+      return EncodeUpgradeStateAnswer(UpgradeState(*decoded, batch));
+    }
+  }
+  CHECK(false);
 }
 
 void MetadataIndex::Applied(uint64_t index) {
@@ -92,8 +108,8 @@ Status MetadataIndex::Restored(uint64_t index) {
 
 bool MetadataIndex::Read(const std::string& key, std::string* value) const {
   if (const auto it = overlay_.find(key); it != overlay_.end()) {
-    *value = it->second.value;
-    return true;
+    if (it->second.value.has_value()) *value = *it->second.value;
+    return it->second.value.has_value();
   }
   auto stored = store_.Get(Family::kState, key);
   if (stored.ok()) {
@@ -109,10 +125,20 @@ void MetadataIndex::Write(std::string key, std::string value, kv::WriteBatch& ba
   overlay_.insert_or_assign(std::move(key), Pending{applying_, std::move(value)});
 }
 
+void MetadataIndex::Erase(std::string key, kv::WriteBatch& batch) {
+  batch.Delete(Family::kState, key);
+  overlay_.insert_or_assign(std::move(key), Pending{applying_, std::nullopt});
+}
+
+void MetadataIndex::SetVersion(const StateVersion& version) {
+  version_ = version;
+  needs_upgrade_.store(version.number == 1, std::memory_order_relaxed);
+}
+
 std::vector<AddedBlock> MetadataIndex::AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch) {
-  if (!has_version_) {
-    batch.Put(Family::kState, VersionKey(), std::string(kStateVersion));
-    has_version_ = true;
+  if (version_.number == 0) {
+    batch.Put(Family::kState, VersionKey(), std::string(kStateVersion2));
+    SetVersion({2, std::nullopt});
   }
   // Entries' times ascend strictly, so the order of keys is the order of arrival even when clocks go back.
   int64_t time_ns = command.time_ns;
@@ -132,9 +158,19 @@ AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBa
   AddedBlock added;
   const std::string key = BlockKey(block.id);
   std::string stored;
-  added.already_known = Read(key, &stored);
+  std::string_view known;
+  if (Read(key, &stored)) {
+    added.already_known = true;
+    known = stored;
+  } else if (Read(RemovedKey(block.id), &stored)) {
+    // A late repeat: what was removed does not come back.
+    added.already_known = true;
+    const auto removed = DecodeRemovedBlock(stored);
+    CHECK(removed.ok());
+    known = removed->entry;
+  }
   if (added.already_known) {
-    auto entry = DecodeBlockEntry(stored);
+    auto entry = DecodeBlockEntry(known);
     // Written by Apply and covered by the store's checksums.
     CHECK(entry.ok());
     for (DatasetMeta& dataset : entry->datasets) {
@@ -144,6 +180,7 @@ AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBa
   }
   HideRepeats(block, time_ns, batch);
   Write(key, EncodeBlockEntry(block), batch);
+  WriteQueue(block, batch);
   WriteTenants(block, batch);
   for (const DatasetMeta& dataset : block.datasets) WriteService(dataset, batch);
   WriteDatasets(block, batch);
@@ -244,7 +281,7 @@ void MetadataIndex::WriteDatasets(BlockMeta& block, kv::WriteBatch& batch) {
     entry.dataset = std::move(dataset);
     entry.dataset.tenant.clear();
     entry.dataset.service.clear();
-    batch.Put(Family::kState, std::move(key), EncodeDatasetEntry(entry));
+    Write(std::move(key), EncodeDatasetEntry(entry), batch);
     dataset.hidden_profiles = std::move(entry.dataset.hidden_profiles);
   }
 }

@@ -13,15 +13,18 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "common/base/result.h"
+#include "store/index/compaction_command.h"
 #include "store/index/identity_window.h"
 #include "store/index/index_command.h"
 #include "store/index/index_entries.h"
+#include "store/index/state_version.h"
 #include "store/kv/key_value_store.h"
 
 namespace brazier::index {
@@ -48,11 +51,14 @@ class MetadataIndex {
   uint64_t window_identities() const { return window_identities_.load(std::memory_order_relaxed); }
   uint64_t profiles_hidden() const { return profiles_hidden_.load(std::memory_order_relaxed); }
   uint64_t blocks_added() const { return blocks_added_.load(std::memory_order_relaxed); }
+  uint64_t blocks_removed() const { return blocks_removed_.load(std::memory_order_relaxed); }
+  // The state is of an earlier version and waits for UpgradeState commands (state_version.h).
+  bool needs_upgrade() const { return needs_upgrade_.load(std::memory_order_relaxed); }
 
  private:
   struct Pending {
     uint64_t index = 0;
-    std::string value;
+    std::optional<std::string> value;  // none: deleted
   };
   MetadataIndex(const kv::KeyValueStore& store, uint64_t hash_seed);
   Status Load();
@@ -61,6 +67,8 @@ class MetadataIndex {
   bool Read(const std::string& key, std::string* value) const;
   // Writes a value that a later command may read before the store has it.
   void Write(std::string key, std::string value, kv::WriteBatch& batch);
+  void Erase(std::string key, kv::WriteBatch& batch);
+  void SetVersion(const StateVersion& version);
 
   std::vector<AddedBlock> AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch);
   AddedBlock AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBatch& batch);
@@ -70,10 +78,21 @@ class MetadataIndex {
   void WriteService(const DatasetMeta& dataset, kv::WriteBatch& batch);
   void ForgetIdentities(int64_t now_ns, const DedupBounds& bounds, kv::WriteBatch& batch);
 
+  // compaction_commands.cc
+  void WriteQueue(const BlockMeta& block, kv::WriteBatch& batch);
+  Result<Replaced> ReplaceBlocks(ReplaceBlocksCommand command, kv::WriteBatch& batch);
+  // OK when the replacement can be made, true when it was made before.
+  Result<bool> CheckReplaceable(const ReplaceBlocksCommand& command) const;
+  void RemoveBlock(const Ulid& id, int64_t removed_ns, kv::WriteBatch& batch);
+  void RemoveFromTenant(const std::string& tenant, uint64_t bytes, kv::WriteBatch& batch);
+  Purged PurgeTombstones(const PurgeTombstonesCommand& command, kv::WriteBatch& batch);
+  Upgraded UpgradeState(const UpgradeStateCommand& command, kv::WriteBatch& batch);
+  std::vector<Ulid> BlocksAbove(const std::optional<Ulid>& after, size_t limit) const;
+
   const kv::KeyValueStore& store_;
   const uint64_t hash_seed_;
   IdentityWindow window_;
-  bool has_version_ = false;
+  StateVersion version_;  // as after the last command
   uint64_t applying_ = 0;  // index of the command being applied
   std::unordered_map<std::string, Pending> overlay_;
   // Service entries as they are after the last command, so that known services cost no read. At most kServicesCachedMax;
@@ -82,6 +101,8 @@ class MetadataIndex {
   std::atomic<uint64_t> window_identities_{0};
   std::atomic<uint64_t> profiles_hidden_{0};
   std::atomic<uint64_t> blocks_added_{0};
+  std::atomic<uint64_t> blocks_removed_{0};
+  std::atomic<bool> needs_upgrade_{false};
 };
 
 }  // namespace brazier::index

@@ -22,6 +22,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"snapshot_frame", "snapshots between metastore members", RunSnapshotFrame, SnapshotFrameCorpus},
     {"snapshot_manifest", "manifests of index snapshots", RunSnapshotManifest, SnapshotManifestCorpus},
     {"group_members", "members of a metastore group", RunGroupMembers, GroupMembersCorpus},
+    {"index_command", "commands of the metadata index, decoded and applied", RunIndexCommand, IndexCommandCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
 };

@@ -36,6 +36,8 @@ void RunSnapshotManifest(Bytes input);  // without its checksum
 std::vector<std::string> SnapshotManifestCorpus();
 void RunGroupMembers(Bytes input);  // likewise
 std::vector<std::string> GroupMembersCorpus();
+void RunIndexCommand(Bytes input);  // applied to an index that holds some blocks
+std::vector<std::string> IndexCommandCorpus();
 void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right

@@ -64,7 +64,7 @@ struct Member {
 
 struct HeartbeatRequest {
   1: types.RequestHeader header = {};
-  2: Member member = {};
+  2: Member member;
 }
 
 struct MemberList {

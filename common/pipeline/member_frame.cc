@@ -12,8 +12,8 @@ constexpr size_t kVersionAt = sizeof kMagic;
 constexpr size_t kGroupAt = 4;
 constexpr size_t kFromAt = 12;
 constexpr size_t kToAt = 20;
-constexpr size_t kCrcAt = 28;
-static_assert(kCrcAt + sizeof(uint32_t) == MemberHeader::kBytes);
+constexpr size_t kAddressSizeAt = 28;
+constexpr size_t kFixedBytes = kAddressSizeAt + 1 + sizeof(uint32_t);  // with an empty address
 
 template <typename T>
 void PutNumber(T value, std::string& out) {
@@ -34,12 +34,17 @@ Status Unreadable(std::string_view reason, std::string message) {
 }  // namespace
 
 std::string EncodeMemberHeader(const MemberHeader& header, Bytes message) {
-  std::string out(kMagic, sizeof kMagic);
-  out.reserve(MemberHeader::kBytes);
+  const bool has_address = header.address.size() <= MemberHeader::kAddressBytesMax;
+  const std::string_view address = has_address ? std::string_view(header.address) : "";
+  std::string out;
+  out.reserve(kFixedBytes + address.size());
+  out.append(kMagic, sizeof kMagic);
   PutNumber(MemberHeader::kVersion, out);
   PutNumber(header.group_id, out);
   PutNumber(header.from, out);
   PutNumber(header.to, out);
+  PutNumber(static_cast<uint8_t>(address.size()), out);
+  out += address;
   PutNumber(Crc32c(message, Crc32c(AsBytes(out))), out);
   return out;
 }
@@ -53,16 +58,18 @@ Result<MemberHeader> DecodeMemberHeader(Bytes header, Bytes message) {
                                      ", this program reads version " +
                                      std::to_string(MemberHeader::kVersion));
   }
-  if (header.size() != MemberHeader::kBytes) {
-    return Unreadable("unreadable", "the header has " + std::to_string(header.size()) +
-                                        " bytes instead of " +
-                                        std::to_string(MemberHeader::kBytes));
+  if (header.size() < kFixedBytes || header.size() != kFixedBytes + header[kAddressSizeAt]) {
+    return Unreadable("unreadable", "the header's " + std::to_string(header.size()) +
+                                        " bytes do not fit its address");
   }
-  if (NumberAt<uint32_t>(header, kCrcAt) != Crc32c(message, Crc32c(header.first(kCrcAt)))) {
+  const size_t crc_at = header.size() - sizeof(uint32_t);
+  if (NumberAt<uint32_t>(header, crc_at) != Crc32c(message, Crc32c(header.first(crc_at)))) {
     return Unreadable("checksum", "the checksum does not fit the bytes");
   }
   return MemberHeader{NumberAt<uint64_t>(header, kGroupAt), NumberAt<uint64_t>(header, kFromAt),
-                      NumberAt<uint64_t>(header, kToAt)};
+                      NumberAt<uint64_t>(header, kToAt),
+                      std::string(AsString(header.subspan(
+                          kAddressSizeAt + 1, crc_at - kAddressSizeAt - 1)))};
 }
 
 }  // namespace brazier::pipeline

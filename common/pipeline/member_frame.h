@@ -1,6 +1,5 @@
 // MemberHeader: the first frame of every message between members of a metastore group; the message itself is the second.
-// Fixed size, so that it travels inside libzmq's own message struct, without an allocation. The checksum covers both frames:
-// what a member puts into its log is what the leader sent. Bytes: docs/format/zeromq-raft.md.
+// The checksum covers both frames: what a member puts into its log is what the leader sent. Bytes: docs/format/zeromq-raft.md.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +13,13 @@ namespace brazier::pipeline {
 
 struct MemberHeader {
   static constexpr uint8_t kVersion = 1;
-  static constexpr size_t kBytes = 32;
+  static constexpr size_t kAddressBytesMax = 255;
   uint64_t group_id = 0;
   uint64_t from = 0;  // node ids
   uint64_t to = 0;
+  // Where the sender can be answered, "tcp://host:port": a newcomer knows nobody's address. Empty: not told. Longer ones
+  // are not sent.
+  std::string address;
   friend bool operator==(const MemberHeader&, const MemberHeader&) = default;
 };
 

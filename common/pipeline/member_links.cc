@@ -63,6 +63,9 @@ class MemberLinks::State : public std::enable_shared_from_this<State> {
  private:
   void OnReadable();
   void OnMessage(const Frames& frames);
+  // Makes sure that the sender can be answered.
+  void Learn(const MemberHeader& header);
+  std::shared_ptr<MemberLink> FindLink(uint64_t node_id) const;  // REQUIRES: mu_ held; null: none
   void Refuse(std::string_view reason, const std::string& message);
 
   const Options options_;
@@ -78,8 +81,11 @@ class MemberLinks::State : public std::enable_shared_from_this<State> {
   std::atomic<uint64_t> group_id_;
 
   mutable std::mutex mu_;
-  std::map<uint64_t, std::shared_ptr<MemberLink>> links_;  // guarded by mu_
-  bool stopped_ = false;                                   // guarded by mu_
+  using Links = std::map<uint64_t, std::shared_ptr<MemberLink>>;
+  Links links_;              // guarded by mu_; to the members
+  Links learned_;            // guarded by mu_; to others that spoke to us
+  std::string own_address_;  // guarded by mu_; empty: we are no member yet
+  bool stopped_ = false;     // guarded by mu_
 
   // Loop thread.
   MemberLinks::OnMessage on_message_;
@@ -95,26 +101,32 @@ void MemberLinks::State::SetGroup(uint64_t group_id) {
 }
 
 void MemberLinks::State::SetMembers(const std::vector<GroupMember>& members) {
-  std::map<uint64_t, std::shared_ptr<MemberLink>> next;
+  Links next;
   std::vector<std::shared_ptr<MemberLink>> opened;
   std::vector<std::shared_ptr<MemberLink>> closed;
   std::lock_guard lock(mu_);
   if (stopped_) return;
+  own_address_.clear();
   for (const GroupMember& member : members) {
+    if (member.node_id == options_.node_id) own_address_ = member.raft_address;
     if (member.node_id == options_.node_id || next.contains(member.node_id)) continue;
-    const auto it = links_.find(member.node_id);
-    if (it != links_.end() && it->second->address() == member.raft_address) {
-      next.insert(*it);
-      continue;
+    std::shared_ptr<MemberLink> link = FindLink(member.node_id);
+    if (link == nullptr || link->address() != member.raft_address) {
+      link = std::make_shared<MemberLink>(loop_, member.raft_address, options_.limits, metrics_);
+      opened.push_back(link);
     }
-    opened.push_back(
-        std::make_shared<MemberLink>(loop_, member.raft_address, options_.limits, metrics_));
-    next.emplace(member.node_id, opened.back());
+    next.emplace(member.node_id, std::move(link));
   }
-  for (const auto& [node_id, link] : links_) {
-    const auto it = next.find(node_id);
-    if (it == next.end() || it->second != link) closed.push_back(link);
-  }
+  const auto close_unless_kept = [&](const Links& links) {
+    for (const auto& [node_id, link] : links) {
+      const auto it = next.find(node_id);
+      if (it == next.end() || it->second != link) closed.push_back(link);
+    }
+  };
+  close_unless_kept(links_);
+  // Who is no member either is answered anew when it speaks again.
+  close_unless_kept(learned_);
+  learned_.clear();
   links_ = std::move(next);
   if (opened.empty() && closed.empty()) return;
   // Posted under the mutex, so that of two calls the later one is also done later.
@@ -124,24 +136,31 @@ void MemberLinks::State::SetMembers(const std::vector<GroupMember>& members) {
   });
 }
 
+std::shared_ptr<MemberLink> MemberLinks::State::FindLink(uint64_t node_id) const {
+  for (const Links* links : {&links_, &learned_}) {
+    if (const auto it = links->find(node_id); it != links->end()) return it->second;
+  }
+  return nullptr;
+}
+
 void MemberLinks::State::Send(uint64_t to, std::string message) {
-  const uint64_t group_id = group_id_.load(std::memory_order_relaxed);
-  if (group_id == 0) return dropped_no_group_.Add();
+  MemberHeader header{group_id_.load(std::memory_order_relaxed), options_.node_id, to, {}};
+  if (header.group_id == 0) return dropped_no_group_.Add();
   if (message.size() > options_.limits.message_bytes_max) return dropped_too_large_.Add();
   std::shared_ptr<MemberLink> link;
   {
     std::lock_guard lock(mu_);
-    const auto it = links_.find(to);
-    if (it == links_.end()) return dropped_unknown_.Add();
-    link = it->second;
+    link = FindLink(to);
+    header.address = own_address_;
   }
-  link->Send({group_id, options_.node_id, to}, std::move(message));
+  if (link == nullptr) return dropped_unknown_.Add();
+  link->Send(header, std::move(message));
 }
 
 bool MemberLinks::State::IsConnected(uint64_t node_id) const {
   std::lock_guard lock(mu_);
-  const auto it = links_.find(node_id);
-  return it != links_.end() && it->second->is_connected();
+  const std::shared_ptr<MemberLink> link = FindLink(node_id);
+  return link != nullptr && link->is_connected();
 }
 
 Status MemberLinks::State::Open() {
@@ -156,13 +175,16 @@ Status MemberLinks::State::Open() {
 }
 
 void MemberLinks::State::Close() {
-  std::map<uint64_t, std::shared_ptr<MemberLink>> links;
+  Links links;
+  Links learned;
   {
     std::lock_guard lock(mu_);
     stopped_ = true;
     links.swap(links_);
+    learned.swap(learned_);
   }
   for (const auto& [node_id, link] : links) link->Close();
+  for (const auto& [node_id, link] : learned) link->Close();
   if (!pull_.is_open()) return;
   loop_.ForgetAtStop(closer_);
   loop_.Unwatch(pull_);
@@ -198,9 +220,30 @@ void MemberLinks::State::OnMessage(const Frames& frames) {
   if (header->from == 0 || header->from == options_.node_id) {
     return Refuse("sender", "it claims to come from us or from nobody");
   }
+  Learn(*header);
   received_metric_.Add();
   received_bytes_metric_.Add(message.size());
   on_message_(header->from, std::string(AsString(message)));
+}
+
+void MemberLinks::State::Learn(const MemberHeader& header) {
+  std::shared_ptr<MemberLink> old;
+  std::shared_ptr<MemberLink> link;
+  {
+    std::lock_guard lock(mu_);
+    if (stopped_ || links_.contains(header.from) || header.address.empty()) return;
+    const auto it = learned_.find(header.from);
+    if (it == learned_.end()) {
+      if (learned_.size() >= kLearnedMax) return;
+    } else {
+      if (it->second->address() == header.address) return;
+      old = it->second;
+    }
+    link = std::make_shared<MemberLink>(loop_, header.address, options_.limits, metrics_);
+    learned_[header.from] = link;
+  }
+  if (old != nullptr) old->Close();
+  link->Open();
 }
 
 void MemberLinks::State::Refuse(std::string_view reason, const std::string& message) {

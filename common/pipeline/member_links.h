@@ -15,6 +15,9 @@
 // messages when it returns: those in libzmq (at most `handed_bytes_max`) and in the kernel's buffers. What is received is
 // for hostile input: other versions, groups and members, wrong checksums and sizes are dropped and counted.
 //
+// Messages carry the address of their sender, as its own entry among the members has it, and it is answered there while it
+// is no member: a newcomer knows nobody until the group has told it who its members are. At most kLearnedMax such links.
+//
 // Owned by whoever made it. `loop` and `metrics` outlive it. Thread-safe, except that Stop() and the destructor are called
 // once, from one thread, not the loop's. The loop should serve nothing slow: a message waits for its turn on it.
 #pragma once
@@ -45,6 +48,7 @@ struct MemberLinkLimits {
 
 class MemberLinks {
  public:
+  static constexpr size_t kLearnedMax = 16;
   // Runs on the loop's thread, must not block.
   using OnMessage = std::function<void(uint64_t from, std::string message)>;
   struct Options {
@@ -63,7 +67,7 @@ class MemberLinks {
 
   // Once; the same id again is harmless. CHECKs that a known group is never exchanged for another.
   void SetGroup(uint64_t group_id);
-  // All members of the group; our own entry is passed over. Links to new ones are opened, to those that are gone closed;
+  // All members of the group. Our own entry is where the others may answer us; links to new ones are opened, to those that are gone closed;
   // a member with another `raft_address` than before is connected anew. An address that cannot be one is logged, and
   // messages to it are dropped. Does not wait for connections.
   void SetMembers(const std::vector<GroupMember>& members);

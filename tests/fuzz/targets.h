@@ -28,7 +28,7 @@ void RunIngestMsgpack(Bytes input);
 std::vector<std::string> IngestMsgpackCorpus();
 void RunEnvelope(Bytes input);
 std::vector<std::string> EnvelopeCorpus();
-void RunMemberFrame(Bytes input);  // header and message, the checksum put right
+void RunMemberFrame(Bytes input);  // size of the header, header, message; also with the right checksum
 std::vector<std::string> MemberFrameCorpus();
 void RunSnapshotFrame(Bytes input);  // without its checksum
 std::vector<std::string> SnapshotFrameCorpus();

@@ -7,14 +7,23 @@
 namespace brazier::pipeline {
 namespace {
 
-constexpr MemberHeader kHeader{0x1122334455667788, 0x0a, 0x0b};
+const MemberHeader kHeader{0x1122334455667788, 0x0a, 0x0b, "tcp://a:1"};
 
 TEST(MemberFrame, RoundTrips) {
   const std::string bytes = EncodeMemberHeader(kHeader, AsBytes("message"));
-  ASSERT_EQ(bytes.size(), MemberHeader::kBytes);
   const auto header = DecodeMemberHeader(AsBytes(bytes), AsBytes("message"));
   ASSERT_TRUE(header.ok()) << header.status().ToString();
   EXPECT_EQ(*header, kHeader);
+  MemberHeader other = kHeader;
+  for (const size_t size : {size_t{0}, MemberHeader::kAddressBytesMax}) {
+    other.address.assign(size, 'a');
+    const std::string again = EncodeMemberHeader(other, {});
+    ASSERT_TRUE(DecodeMemberHeader(AsBytes(again), {}).ok());
+    EXPECT_EQ(*DecodeMemberHeader(AsBytes(again), {}), other);
+  }
+  // One that cannot be sent is left out.
+  other.address.assign(MemberHeader::kAddressBytesMax + 1, 'a');
+  EXPECT_EQ(DecodeMemberHeader(AsBytes(EncodeMemberHeader(other, {})), {})->address, "");
 }
 
 // docs/format/zeromq-raft.md shows these bytes.
@@ -24,8 +33,9 @@ TEST(MemberFrame, GoldenBytes) {
                         "\x88\x77\x66\x55\x44\x33\x22\x11"
                         "\x0a\0\0\0\0\0\0\0"
                         "\x0b\0\0\0\0\0\0\0"
-                        "\x23\x2e\x4b\x14",
-                        32));
+                        "\x09tcp://a:1"
+                        "\xd5\x2a\x7b\x1b",
+                        42));
 }
 
 TEST(MemberFrame, OtherVersionsAreNamed) {

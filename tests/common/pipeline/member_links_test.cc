@@ -300,6 +300,54 @@ TEST(MemberLinks, MembersComeAndGo) {
   EXPECT_EQ(second->received()[1].second, "back");
 }
 
+// What a newcomer needs: the leader speaks to it, and it has been told of no member yet.
+TEST(MemberLinks, WhoeverSpeaksToUsCanBeAnswered) {
+  Member leader(1);
+  Member newcomer(2);
+  newcomer.links().Send(1, "to nobody yet");
+  EXPECT_EQ(newcomer.Dropped("unknown", "unknown_member"), 1u);
+  // Without an entry of its own the leader does not say where it is.
+  ASSERT_TRUE(leader.Connect({newcomer.entry()}));
+  leader.links().Send(2, "no address");
+  ASSERT_TRUE(WaitFor([&] { return newcomer.count() == 1; }));
+  newcomer.links().Send(1, "to nobody yet");
+  EXPECT_EQ(newcomer.Dropped("unknown", "unknown_member"), 2u);
+
+  ASSERT_TRUE(leader.Connect({leader.entry(), newcomer.entry()}));
+  leader.links().Send(2, "hello");
+  ASSERT_TRUE(WaitFor([&] { return newcomer.links().IsConnected(1); }));
+  newcomer.links().Send(1, "answer");
+  ASSERT_TRUE(WaitFor([&] { return leader.count() == 1; }));
+  EXPECT_EQ(leader.received()[0], (std::pair<uint64_t, std::string>(2, "answer")));
+
+  // Once it is a member the same connection goes on.
+  newcomer.links().SetMembers({leader.entry(), newcomer.entry()});
+  EXPECT_TRUE(newcomer.links().IsConnected(1));
+  newcomer.links().Send(1, "as a member");
+  ASSERT_TRUE(WaitFor([&] { return leader.count() == 2; }));
+}
+
+TEST(MemberLinks, StrangersCannotMakeUsConnectWithoutEnd) {
+  Member us(1);
+  Member peer(2);
+  auto stranger = Socket::Open(peer.context(), Socket::Type::kPush, PipelineLimits{});
+  ASSERT_TRUE(stranger.ok());
+  ASSERT_TRUE(stranger->Connect(us.entry().raft_address).ok());
+  constexpr size_t kStrangers = 3 * MemberLinks::kLearnedMax;
+  for (size_t i = 0; i < kStrangers; ++i) {
+    const MemberHeader header{kGroup, 100 + i, 1, i % 2 == 0 ? peer.entry().raft_address : "nonsense"};
+    Frames frames = MakeFrames(Frame(EncodeMemberHeader(header, {})), Frame());
+    ASSERT_TRUE(WaitFor([&] { return stranger->Send(frames) == Socket::Io::kDone; }));
+  }
+  ASSERT_TRUE(WaitFor([&] { return us.count() == kStrangers; }));
+  for (size_t i = 0; i < kStrangers; ++i) us.links().Send(100 + i, "x");
+  EXPECT_EQ(us.Dropped("unknown", "unknown_member"), kStrangers - MemberLinks::kLearnedMax);
+  // Members are reached all the same.
+  ASSERT_TRUE(us.Connect({us.entry(), peer.entry()}));
+  us.links().Send(2, "member");
+  ASSERT_TRUE(WaitFor([&] { return peer.count() == 1; }));
+}
+
 TEST(MemberLinks, AMemberThatRestartsIsFoundAgain) {
   Member us(1);
   auto peer = std::make_unique<Member>(2);
@@ -334,7 +382,7 @@ TEST(MemberLinks, HostileMessagesAreCountedByReason) {
   const auto header = [](const MemberHeader& h, const std::string& message) {
     return EncodeMemberHeader(h, AsBytes(message));
   };
-  const MemberHeader good{kGroup, 2, 1};
+  const MemberHeader good{kGroup, 2, 1, ""};
   std::string later = header(good, "m");
   later[3] = 9;
   send({"one frame"});
@@ -342,10 +390,10 @@ TEST(MemberLinks, HostileMessagesAreCountedByReason) {
   send({"", ""});
   send({later, "m"});
   send({header(good, "m"), "n"});
-  send({header({kGroup + 1, 2, 1}, "m"), "m"});
-  send({header({kGroup, 2, 3}, "m"), "m"});
-  send({header({kGroup, 1, 1}, "m"), "m"});
-  send({header({kGroup, 0, 1}, "m"), "m"});
+  send({header({kGroup + 1, 2, 1, ""}, "m"), "m"});
+  send({header({kGroup, 2, 3, ""}, "m"), "m"});
+  send({header({kGroup, 1, 1, ""}, "m"), "m"});
+  send({header({kGroup, 0, 1, ""}, "m"), "m"});
   const std::string large(1001, 'l');
   send({header(good, large), large});
   send({header(good, "good"), "good"});

@@ -81,13 +81,6 @@ std::string MembersTable(const GroupStatus& group) {
 
 }  // namespace
 
-std::string IdText(uint64_t id) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(kIdDigits, '0');
-  for (size_t i = kIdDigits; i-- > 0; id >>= 4) text[i] = kDigits[id & 15];
-  return text;
-}
-
 std::optional<uint64_t> ParseId(std::string_view text) {
   uint64_t id = 0;
   if (text.size() != kIdDigits) return std::nullopt;

@@ -10,8 +10,7 @@
 
 namespace brazier::ctl {
 
-// Node and group ids as people see them: 16 hex digits. nullopt for anything else, and for 0.
-std::string IdText(uint64_t id);
+// What IdText() writes: 16 hex digits. nullopt for anything else, and for 0.
 std::optional<uint64_t> ParseId(std::string_view text);
 
 // "metastore-1 (00000000000000a1)", or the id alone where there is no name.

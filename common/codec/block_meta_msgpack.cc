@@ -1,11 +1,13 @@
 // Algorithm, both ways; docs/format/block-meta.md gives the bytes.
 //
-// Encoding: 1 collect each distinct tenant, service and profile type into the string table in order of first use;
-// 2 write the fields in order, strings as indices into the table.
+// Encoding: 1 collect each distinct tenant, service, profile type and string of a label set into the string table in order
+// of first use; 2 write the fields in order, strings as indices into the table.
 // Decoding: 1 read the table as views; 2 read the fields, resolving indices. Every string and struct that is built is
 // charged to a budget first, since one byte of input (an index) can stand for a long string.
 #include "common/codec/block_meta_msgpack.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <unordered_map>
 #include <vector>
@@ -25,8 +27,17 @@ constexpr size_t kIdentityBytes = 16;
 constexpr size_t kBlockFields = 10;
 constexpr size_t kSectionFields = 6;
 constexpr size_t kTenantSymbolsFields = 2;
-constexpr size_t kDatasetFields = 9;  // then the identities, when there are any
+constexpr size_t kDatasetFields = 9;
+// Then the identities, then the label sets: the last of them that there is ends the array.
+constexpr size_t kDatasetFieldsWithIdentities = 10;
+constexpr size_t kDatasetFieldsWithLabelSets = 11;
 constexpr size_t kDatasetEnvelopeFields = 3;
+
+// Names that nearly every label set has: their position here stands for them, and the string table goes without. The list
+// only ever grows at its end, in a new version of the metadata.
+constexpr std::array<std::string_view, 10> kKnownNames = {
+    label::kName,       label::kPeriodType,         label::kPeriodUnit, label::kProfileType, label::kServiceName,
+    label::kServiceNamePrivate, label::kSessionId, label::kSpy,        label::kType,        label::kUnit};
 
 class StringTable {
  public:
@@ -39,6 +50,18 @@ class StringTable {
     Add(dataset.tenant);
     Add(dataset.service);
     for (const std::string& type : dataset.profile_types) Add(type);
+    for (const Labels& labels : dataset.label_sets) {
+      for (const Label& l : labels) {
+        AddName(l.name);
+        Add(l.value);
+      }
+    }
+  }
+  // A label's name: known ones first, then those of the table.
+  uint64_t AddName(std::string_view name) {
+    const auto known = std::find(kKnownNames.begin(), kKnownNames.end(), name);
+    if (known != kKnownNames.end()) return static_cast<uint64_t>(known - kKnownNames.begin());
+    return kKnownNames.size() + uint64_t{Add(name)};
   }
   void Write(MsgpackWriter& out) const {
     out.Array(strings_.size());
@@ -72,8 +95,25 @@ void WriteSection(MsgpackWriter& out, const SectionRef& section) {
   out.Uint(section.crc);
 }
 
+void WriteLabelSets(MsgpackWriter& out, StringTable& table, const std::vector<Labels>& sets) {
+  out.Array(sets.size());
+  for (const Labels& labels : sets) {
+    out.Array(2 * labels.size());
+    for (const Label& l : labels) {
+      out.Uint(table.AddName(l.name));
+      out.Uint(table.Add(l.value));
+    }
+  }
+}
+
+size_t FieldsOf(const DatasetMeta& dataset) {
+  if (dataset.lists_label_sets) return kDatasetFieldsWithLabelSets;
+  return dataset.identities.empty() ? kDatasetFields : kDatasetFieldsWithIdentities;
+}
+
 void WriteDataset(MsgpackWriter& out, StringTable& table, const DatasetMeta& dataset) {
-  out.Array(kDatasetFields + (dataset.identities.empty() ? 0 : 1));
+  const size_t fields = FieldsOf(dataset);
+  out.Array(fields);
   out.Uint(table.Add(dataset.tenant));
   out.Uint(table.Add(dataset.service));
   out.Int(dataset.min_time_ns);
@@ -86,9 +126,14 @@ void WriteDataset(MsgpackWriter& out, StringTable& table, const DatasetMeta& dat
   for (const SectionRef& section : dataset.sections) WriteSection(out, section);
   out.Array(dataset.hidden_profiles.size());
   for (uint32_t position : dataset.hidden_profiles) out.Uint(position);
-  if (dataset.identities.empty()) return;
-  out.BinHeader(dataset.identities.size() * kIdentityBytes);
-  for (const Hash128& identity : dataset.identities) AppendHash(out, identity);
+  if (fields < kDatasetFieldsWithIdentities) return;
+  if (dataset.identities.empty()) {
+    out.Nil();
+  } else {
+    out.BinHeader(dataset.identities.size() * kIdentityBytes);
+    for (const Hash128& identity : dataset.identities) AppendHash(out, identity);
+  }
+  if (dataset.lists_label_sets) WriteLabelSets(out, table, dataset.label_sets);
 }
 
 class Decoder {
@@ -141,14 +186,20 @@ class Decoder {
     const size_t count = in_.Array(max);
     return Charge(count * element_bytes) ? count : 0;
   }
-  std::string ReadText() {
+  std::string ReadText() { return TextAt(in_.Uint()); }
+  std::string ReadName() {
     const uint64_t index = in_.Uint();
+    if (index >= kKnownNames.size()) return TextAt(index - kKnownNames.size());
+    return in_.ok() && Charge(kKnownNames[index].size()) ? std::string(kKnownNames[index]) : std::string();
+  }
+  std::string TextAt(uint64_t index) {
     if (in_.ok() && index >= strings_.size()) in_.Fail("an index outside the string table");
     if (!in_.ok() || !Charge(strings_[index].size())) return {};
     return std::string(strings_[index]);
   }
   SectionRef ReadSection();
   std::vector<Hash128> ReadIdentities();
+  void ReadLabelSets(DatasetMeta* dataset);
 
   MsgpackReader in_;
   size_t budget_ = kDecodedBytesMax;
@@ -201,6 +252,23 @@ std::vector<Hash128> Decoder::ReadIdentities() {
   return identities;
 }
 
+void Decoder::ReadLabelSets(DatasetMeta* dataset) {
+  if (in_.TryNil()) return;
+  size_t sets = ReadCount(sizeof(Labels), DatasetMeta::kLabelSetsMax);
+  dataset->label_sets.reserve(sets);
+  for (; sets > 0 && in_.ok(); --sets) {
+    const size_t numbers = ReadCount(sizeof(Label) / 2, 2 * kLabelsPerSetMax);
+    if (numbers % 2 != 0) in_.Fail("a label set that ends with a name");
+    std::vector<Label> labels(numbers / 2);
+    for (Label& l : labels) {
+      l.name = ReadName();
+      l.value = ReadText();
+    }
+    dataset->label_sets.emplace_back(std::move(labels));
+  }
+  dataset->lists_label_sets = in_.ok();
+}
+
 DatasetMeta Decoder::ReadDataset() {
   const size_t fields = BeginFields(kDatasetFields, "a dataset");
   DatasetMeta dataset;
@@ -221,7 +289,9 @@ DatasetMeta Decoder::ReadDataset() {
   for (uint32_t& position : dataset.hidden_profiles) position = in_.Uint32();
   if (fields == kDatasetFields) return dataset;
   dataset.identities = ReadIdentities();
-  EndFields(fields, kDatasetFields + 1);
+  if (fields == kDatasetFieldsWithIdentities) return dataset;
+  ReadLabelSets(&dataset);
+  EndFields(fields, kDatasetFieldsWithLabelSets);
   return dataset;
 }
 

@@ -12,6 +12,7 @@ namespace brazier::codec {
 
 // Limits of one block's metadata: larger ones are refused.
 inline constexpr size_t kDatasetsPerBlockMax = 200'000;
+inline constexpr size_t kLabelsPerSetMax = 1'024;
 
 std::string EncodeBlockMeta(const BlockMeta& meta);
 Result<BlockMeta> DecodeBlockMeta(Bytes data);

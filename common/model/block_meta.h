@@ -9,6 +9,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/ulid.h"
+#include "common/model/labels.h"
 
 namespace brazier {
 
@@ -38,6 +39,10 @@ struct TenantSymbols {
 
 // One (tenant, service) in one object.
 struct DatasetMeta {
+  // What a dataset may list of its label sets. One over a limit lists none: readers then read the object.
+  static constexpr size_t kLabelSetsMax = 2'000;
+  static constexpr size_t kLabelSetBytesMax = 512 << 10;  // names and values of all of them, repeated ones too
+
   std::string tenant;
   std::string service;
   int64_t min_time_ns = 0;
@@ -50,10 +55,17 @@ struct DatasetMeta {
   std::vector<uint32_t> hidden_profiles;
   // Identity of each profile; only on the way to AddBlocks, never stored in the footer or in index answers.
   std::vector<Hash128> identities;
+  // Whether label_sets is known: the label sets of the series that have a row, sorted, each once, profile type included.
+  // False, and none there: too many of them, an object older than the list, or an answer that leaves them out.
+  bool lists_label_sets = false;
+  std::vector<Labels> label_sets;
   friend bool operator==(const DatasetMeta&, const DatasetMeta&) = default;
 };
 
 struct BlockMeta {
+  // DatasetMeta::kLabelSetBytesMax of all datasets together.
+  static constexpr size_t kLabelSetBytesMax = 4 << 20;
+
   Ulid id;
   uint32_t shard = 0;
   uint32_t level = 0;  // 0: segment

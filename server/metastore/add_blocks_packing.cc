@@ -5,6 +5,17 @@
 #include "store/index/validate_block.h"
 
 namespace brazier::metastore {
+namespace {
+
+std::string EncodeWithoutLabelSets(BlockMeta block) {
+  for (DatasetMeta& dataset : block.datasets) {
+    dataset.lists_label_sets = false;
+    dataset.label_sets.clear();
+  }
+  return codec::EncodeBlockMeta(block);
+}
+
+}  // namespace
 
 Result<std::vector<std::string>> PackAddBlocks(const std::vector<BlockMeta>& blocks, int64_t time_ns,
                                                const index::DedupBounds& dedup,
@@ -20,7 +31,11 @@ Result<std::vector<std::string>> PackAddBlocks(const std::vector<BlockMeta>& blo
   for (const BlockMeta& block : blocks) {
     RETURN_IF_ERROR(index::ValidateBlock(block));
     std::string encoded = codec::EncodeBlockMeta(block);
-    const size_t added = encoded.size() + index::kCommandOverheadBytesPerBlock;
+    size_t added = encoded.size() + index::kCommandOverheadBytesPerBlock;
+    if (index::kCommandOverheadBytes + added > command_bytes_max) {
+      encoded = EncodeWithoutLabelSets(block);
+      added = encoded.size() + index::kCommandOverheadBytesPerBlock;
+    }
     if (index::kCommandOverheadBytes + added > command_bytes_max) {
       return InvalidArgument(
           "block " + block.id.ToString() + ": its metadata takes " + std::to_string(encoded.size()) +

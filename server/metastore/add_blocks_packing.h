@@ -11,6 +11,7 @@
 namespace brazier::metastore {
 
 // Commands with the blocks in their order, as few as `command_bytes_max` allows; none for no blocks.
+// A block that fits no command with its label sets goes without: they are then "not listed", and readers read the block.
 // kInvalidArgument for blocks that ValidateBlock refuses, and for a block that does not fit a command alone.
 Result<std::vector<std::string>> PackAddBlocks(const std::vector<BlockMeta>& blocks, int64_t time_ns,
                                                const index::DedupBounds& dedup,

@@ -137,6 +137,8 @@ class Inspector {
          ".." + std::to_string(dataset.max_time_ns) + " hidden_profiles " +
          std::to_string(dataset.hidden_profiles.size()));
     PrintSome("profile type", dataset.profile_types, [](const std::string& t) { return Quoted(t); });
+    Line(dataset.lists_label_sets ? "  label sets listed " + std::to_string(dataset.label_sets.size())
+                                  : std::string("  label sets not listed"));
     const size_t damaged_before = damaged_;
     for (const SectionRef& section : dataset.sections) CheckSection(section);
     if (damaged_ == damaged_before) PrintContents(meta, dataset);

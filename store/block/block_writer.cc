@@ -201,6 +201,7 @@ void BlockWriter::WriteDataset(const std::string& tenant, Dataset& dataset,
                                         {samples.stacks(), samples.values(), samples.spans()},
                                         zstd_level_, &out->object));
   Describe(dataset.rows, &meta);
+  label_sets_.List(dataset.rows, &meta);
   positions_[dataset.order] = static_cast<uint32_t>(out->meta.datasets.size());
   out->meta.datasets.push_back(std::move(meta));
 }

@@ -14,6 +14,7 @@
 
 #include "common/model/block_meta.h"
 #include "common/model/profile.h"
+#include "store/block/label_set_listing.h"
 #include "store/block/section_rows.h"
 #include "store/block/symbol_interner.h"
 
@@ -58,6 +59,7 @@ class BlockWriter {
   const int zstd_level_;
   std::map<std::string, std::unique_ptr<Tenant>> tenants_;
   std::vector<uint32_t> positions_;
+  LabelSetListing label_sets_;
   size_t profile_count_ = 0;
 };
 

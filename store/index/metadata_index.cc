@@ -281,6 +281,8 @@ void MetadataIndex::WriteDatasets(BlockMeta& block, kv::WriteBatch& batch) {
     entry.dataset = std::move(dataset);
     entry.dataset.tenant.clear();
     entry.dataset.service.clear();
+    entry.dataset.lists_label_sets = false;
+    entry.dataset.label_sets.clear();
     Write(std::move(key), EncodeDatasetEntry(entry), batch);
     dataset.hidden_profiles = std::move(entry.dataset.hidden_profiles);
   }

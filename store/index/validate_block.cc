@@ -65,6 +65,23 @@ Status CheckProfiles(const DatasetMeta& dataset) {
                          std::to_string(dataset.profile_count) + " profiles");
 }
 
+size_t LabelSetBytes(const DatasetMeta& dataset) {
+  size_t bytes = 0;
+  for (const Labels& labels : dataset.label_sets) bytes += labels.Bytes();
+  return bytes;
+}
+
+Status CheckLabelSets(const DatasetMeta& dataset) {
+  const auto& sets = dataset.label_sets;
+  if (!dataset.lists_label_sets && !sets.empty()) return InvalidArgument("label sets that it does not list");
+  RETURN_IF_ERROR(CheckLimit("the number of label sets", sets.size(), DatasetMeta::kLabelSetsMax));
+  RETURN_IF_ERROR(CheckLimit("the bytes of label sets", LabelSetBytes(dataset), DatasetMeta::kLabelSetBytesMax));
+  for (size_t i = 1; i < sets.size(); ++i) {
+    if (sets[i - 1] >= sets[i]) return InvalidArgument("label sets are not sorted, or repeat");
+  }
+  return Status();
+}
+
 Status CheckDataset(const DatasetMeta& dataset, const BlockMeta& block) {
   if (dataset.tenant.empty()) return InvalidArgument("the tenant is empty");
   RETURN_IF_ERROR(CheckLimit("the tenant's length", dataset.tenant.size(), kTenantBytesMax));
@@ -79,6 +96,7 @@ Status CheckDataset(const DatasetMeta& dataset, const BlockMeta& block) {
     RETURN_IF_ERROR(CheckSection(section, block.size));
   }
   RETURN_IF_ERROR(CheckProfileTypes(dataset.profile_types));
+  RETURN_IF_ERROR(CheckLabelSets(dataset));
   return CheckProfiles(dataset);
 }
 
@@ -86,8 +104,10 @@ Status CheckDatasets(const BlockMeta& block) {
   if (block.datasets.empty()) return InvalidArgument("no datasets");
   RETURN_IF_ERROR(
       CheckLimit("the number of datasets", block.datasets.size(), kDatasetsPerBlockMax));
+  size_t label_set_bytes = 0;
   for (size_t i = 0; i < block.datasets.size(); ++i) {
     const DatasetMeta& dataset = block.datasets[i];
+    label_set_bytes += LabelSetBytes(dataset);
     const Status status = CheckDataset(dataset, block);
     if (!status.ok()) {
       return status.Annotate("dataset " + std::to_string(i) + " (service \"" +
@@ -99,6 +119,7 @@ Status CheckDatasets(const BlockMeta& block) {
       return InvalidArgument("datasets are not sorted by tenant and service, or repeat");
     }
   }
+  RETURN_IF_ERROR(CheckLimit("the bytes of label sets of its datasets", label_set_bytes, BlockMeta::kLabelSetBytesMax));
   if (block.level > 0 && block.datasets.front().tenant != block.datasets.back().tenant) {
     return InvalidArgument("a block above level 0 holds several tenants");
   }

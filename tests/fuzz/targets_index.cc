@@ -29,6 +29,13 @@ BlockMeta SmallBlock(uint64_t n, uint32_t level) {
   dataset.profile_count = 1;
   dataset.profile_types = {"cpu"};
   dataset.sections = {{SectionKind::kRows, 0, 0, 100, 100, 7}};
+  dataset.lists_label_sets = true;
+  for (const char* pod : {"a", "b"}) {
+    Labels& labels = dataset.label_sets.emplace_back();
+    labels.Set("pod", pod);
+    labels.Set(label::kServiceName, "s");
+    labels.Set(label::kProfileType, "cpu");
+  }
   if (level == 0) dataset.identities = {{n, 1}};
   return block;
 }

@@ -110,6 +110,10 @@ std::string DescribeDifference(const BlockMeta& entry, const BlockMeta& footer) 
     for (DatasetMeta* dataset : {&ours, &theirs}) {
       dataset->hidden_profiles.clear();
       dataset->identities.clear();
+      // An index may know less than the footer: an entry of before there were lists, or a command that had no room for them.
+      if (entry.datasets[i].lists_label_sets) continue;
+      dataset->lists_label_sets = false;
+      dataset->label_sets.clear();
     }
     if (ours != theirs) {
       return "the dataset of tenant \"" + ours.tenant + "\", service \"" + ours.service +

@@ -24,6 +24,16 @@ SectionRef RandomSection(Rng& rng) {
           AnySize(rng), AnySize(rng), AnySize(rng), static_cast<uint32_t>(rng())};
 }
 
+// Names that the format knows and others, values that are names and profile types too.
+Labels RandomLabels(Rng& rng) {
+  static const std::string kNames[] = {"__name__", "__unit__", "pyroscope_spy", "pod", "", std::string("nul\0byte", 8)};
+  Labels labels;
+  for (uint64_t n = Below(rng, 6); n > 0; --n) {
+    labels.Set(kNames[Below(rng, 6)], Below(rng, 2) == 0 ? "checkout" : std::to_string(Below(rng, 9)));
+  }
+  return labels;
+}
+
 DatasetMeta RandomDataset(Rng& rng) {
   static const std::string kNames[] = {"", "a", "checkout", std::string("nul\0byte", 8),
                                        std::string(300, 'x'), "process_cpu:cpu:ns:cpu:ns"};
@@ -41,6 +51,10 @@ DatasetMeta RandomDataset(Rng& rng) {
   }
   for (uint64_t n = Below(rng, 3) * Below(rng, 30); n > 0; --n) {
     d.identities.push_back({rng(), rng()});
+  }
+  d.lists_label_sets = Below(rng, 3) > 0;
+  if (d.lists_label_sets) {
+    for (uint64_t n = Below(rng, 5); n > 0; --n) d.label_sets.push_back(RandomLabels(rng));
   }
   return d;
 }
@@ -121,6 +135,51 @@ TEST(BlockMetaMsgpack, GoldenBytesWithIdentitiesAndHidden) {
   const auto decoded = DecodeDatasetMeta(AsBytes(want));
   ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
   EXPECT_EQ(*decoded, d);
+}
+
+// The second worked example: two label sets, no identities. 0, 3, 5 and 8 are __name__, __profile_type__,
+// __service_name__ and __type__; 10 + n is string n, and string 4 is "pod".
+TEST(BlockMetaMsgpack, GoldenBytesWithLabelSets) {
+  BlockMeta b = ExampleBlock();
+  DatasetMeta& d = b.datasets[0];
+  d.lists_label_sets = true;
+  d.label_sets = {Labels(std::vector<Label>{{"__name__", "m"}, {"__profile_type__", "cpu"}, {"__service_name__", "s"}, {"pod", "s-0"}}),
+                  Labels(std::vector<Label>{{"__type__", "s"}})};
+  const std::string want = Unhex(
+      "9A 01 C4 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01"
+      "02 00 0A 14 CD 01 2C 96 A1 74 A1 73 A3 63 70 75 A1 6D A3 70 6F 64 A3 73 2D 30 90"
+      "91 9B 00 01 0A 14 01 07 91 02 91 96 03 00 00 64 64 CE DE AD BE EF 90 C0"
+      "92 98 00 03 03 02 05 01 0E 05 92 08 01");
+  EXPECT_EQ(EncodeBlockMeta(b), want);
+  const auto decoded = DecodeBlockMeta(AsBytes(want));
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  EXPECT_EQ(*decoded, b);
+}
+
+// A list of none is not the same as none listed.
+TEST(BlockMetaMsgpack, AnEmptyListOfLabelSetsIsKept) {
+  DatasetMeta d = ExampleBlock().datasets[0];
+  d.lists_label_sets = true;
+  const auto decoded = DecodeDatasetMeta(AsBytes(EncodeDatasetMeta(d)));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(*decoded, d);
+}
+
+TEST(BlockMetaMsgpack, LabelSetsOverTheLimitAndHalfLabelsAreRefused) {
+  DatasetMeta d = ExampleBlock().datasets[0];
+  d.lists_label_sets = true;
+  d.label_sets.resize(DatasetMeta::kLabelSetsMax);
+  ASSERT_TRUE(DecodeDatasetMeta(AsBytes(EncodeDatasetMeta(d))).ok());
+  d.label_sets.emplace_back();
+  EXPECT_NE(DecodeDatasetMeta(AsBytes(EncodeDatasetMeta(d))).status().message().find("2000"), std::string::npos);
+
+  d.label_sets = {Labels(std::vector<Label>{{"pod", "a"}})};
+  std::string bytes = EncodeDatasetMeta(d);
+  ASSERT_EQ(bytes.substr(bytes.size() - 4), Unhex("91 92 0D 04"));
+  bytes.replace(bytes.size() - 3, 3, Unhex("91 0D"));
+  EXPECT_NE(DecodeDatasetMeta(AsBytes(bytes)).status().message().find("ends with a name"), std::string::npos);
+  bytes.replace(bytes.size() - 2, 2, Unhex("92 70 04"));
+  EXPECT_NE(DecodeDatasetMeta(AsBytes(bytes)).status().message().find("string table"), std::string::npos);
 }
 
 TEST(BlockMetaMsgpack, RoundTrip) {
@@ -221,10 +280,11 @@ TEST(BlockMetaMsgpack, UnknownTrailingFieldsAreIgnored) {
   out.Str("later");
   out.Nil();
   out.Array(1);  // datasets
-  out.Array(11);
+  out.Array(12);
   for (int i = 0; i < 6; ++i) out.Uint(0);
   for (int i = 0; i < 3; ++i) out.Array(0);
   out.Nil();  // identities
+  out.Nil();  // label sets
   out.Map(1);
   out.Str("later");
   out.Array(0);

@@ -178,6 +178,23 @@ TEST(PackAddBlocksTest, EveryCommandFitsAndNoneIsWasted) {
   EXPECT_FALSE(PackAddBlocks(blocks, 1, {}, largest - 1).ok());
 }
 
+TEST(PackAddBlocksTest, ABlockThatDoesNotFitWithItsLabelSetsGoesWithout) {
+  BlockMeta block = MakeBlock(1, {MakeDataset("t", "s", 1, 2, {1})});
+  const size_t without = codec::EncodeBlockMeta(block).size();
+  block.datasets[0].lists_label_sets = true;
+  block.datasets[0].label_sets = {Labels(std::vector<Label>{{"pod", "a"}})};
+  const size_t with = codec::EncodeBlockMeta(block).size();
+  const size_t overhead = index::kCommandOverheadBytes + index::kCommandOverheadBytesPerBlock;
+  for (size_t limit : {with, with - 1, without}) {
+    const auto commands = PackAddBlocks({block}, 1, {}, overhead + limit);
+    ASSERT_TRUE(commands.ok()) << commands.status().ToString();
+    const auto decoded = index::DecodeAddBlocksCommand(commands->at(0));
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_EQ(decoded->blocks[0].datasets[0].lists_label_sets, limit == with);
+  }
+  EXPECT_FALSE(PackAddBlocks({block}, 1, {}, overhead + without - 1).ok());
+}
+
 TEST_F(MetastoreTest, ReadsWaitForTheBarrier) {
   consensus_->barrier_status = DeadlineExceeded("too slow");
   EXPECT_EQ(FindAll().status().code(), Code::kDeadlineExceeded);

@@ -1,6 +1,6 @@
 // The format as bytes: the files of tests/golden/object are read to the expected content by this and every later version,
-// and v2.brz is written byte for byte by this one. BRAZIER_UPDATE_GOLDEN=1 rewrites the files of the present version;
-// docs/format/object.md shows v2.txt.
+// and v2-label-sets.brz is written byte for byte by this one. BRAZIER_UPDATE_GOLDEN=1 rewrites the files of the present version;
+// docs/format/object.md shows v2-label-sets.txt.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -142,13 +142,30 @@ TEST(GoldenObject, SmallObjectIsReadAndWrittenByteForByte) {
   Content expected;
   const std::string written = Build(SmallBatches(), &expected);
   if (IsUpdate()) {
-    WriteAll(GoldenPath("v2.brz"), written);
-    WriteAll(GoldenPath("v2.txt"), HexText(written));
+    WriteAll(GoldenPath("v2-label-sets.brz"), written);
+    WriteAll(GoldenPath("v2-label-sets.txt"), HexText(written));
   }
-  ExpectRead("v2.brz", expected);
-  const std::string golden = ReadAll(GoldenPath("v2.brz"));
+  ExpectRead("v2-label-sets.brz", expected);
+  const std::string golden = ReadAll(GoldenPath("v2-label-sets.brz"));
   EXPECT_TRUE(golden == written) << "the writer's bytes changed:\n" << HexText(written);
-  EXPECT_EQ(HexText(golden), ReadAll(GoldenPath("v2.txt")));
+  EXPECT_EQ(HexText(golden), ReadAll(GoldenPath("v2-label-sets.txt")));
+  const auto meta = DecodeFooter(AsBytes(golden));
+  ASSERT_TRUE(meta.ok());
+  EXPECT_TRUE(meta->datasets[0].lists_label_sets);
+  EXPECT_EQ(meta->datasets[0].label_sets, SmallBatches()[0].series);
+}
+
+// The same sections; a footer of before datasets listed their label sets. Nobody writes these any more.
+TEST(GoldenObject, ObjectsWithoutLabelSetsAreRead) {
+  Content expected;
+  Build(SmallBatches(), &expected);
+  ExpectRead("v2.brz", expected);
+  const auto meta = DecodeFooter(AsBytes(ReadAll(GoldenPath("v2.brz"))));
+  ASSERT_TRUE(meta.ok());
+  EXPECT_FALSE(meta->datasets[0].lists_label_sets);
+  Content compressed;
+  Build(CompressedBatches(), &compressed);
+  ExpectRead("v2-compressed.brz", compressed);
 }
 
 // Nobody writes these any more.
@@ -164,19 +181,20 @@ TEST(GoldenObject, ObjectsOfVersion1AreRead) {
 }
 
 TEST(GoldenObject, TheDocumentShowsTheBytes) {
-  const std::string text = ReadAll(GoldenPath("v2.txt"));
+  const std::string text = ReadAll(GoldenPath("v2-label-sets.txt"));
   ASSERT_FALSE(text.empty());
   EXPECT_NE(ReadAll(Root() / "docs/format/object.md").find("```\n" + text + "```"), std::string::npos)
-      << "docs/format/object.md does not hold tests/golden/object/v2.txt";
+      << "docs/format/object.md does not hold tests/golden/object/v2-label-sets.txt";
 }
 
 // Not byte for byte: another version of the compressor may write other frames.
 TEST(GoldenObject, CompressedObjectIsRead) {
   Content expected;
   const std::string written = Build(CompressedBatches(), &expected);
-  if (IsUpdate()) WriteAll(GoldenPath("v2-compressed.brz"), written);
-  ExpectRead("v2-compressed.brz", expected);
-  EXPECT_NE(ReadAll(GoldenPath("v2-compressed.brz")).find("\x28\xB5\x2F\xFD"), std::string::npos) << "no part is a zstd frame";
+  const char* const name = "v2-label-sets-compressed.brz";
+  if (IsUpdate()) WriteAll(GoldenPath(name), written);
+  ExpectRead(name, expected);
+  EXPECT_NE(ReadAll(GoldenPath(name)).find("\x28\xB5\x2F\xFD"), std::string::npos) << "no part is a zstd frame";
 }
 
 TEST(InspectObject, ShowsEverything) {
@@ -192,6 +210,7 @@ TEST(InspectObject, ShowsEverything) {
            "tenant \"t\"\n  section shared-symbols offset 0 size ",
            "dataset tenant \"t\" service \"a\" profiles 1 samples 4 time_ns 1000..1000",
            "  profile type 1 \"y\"\n",
+           "  label sets listed 2\n",
            "    checksum ok\n",
            "  series 1 {\"__profile_type__\"=\"y\"}\n",
            "  profile 0 0102030405060708090a0b0c0d0e0f10 time_ns 1000 duration_ns 10 period 100\n",

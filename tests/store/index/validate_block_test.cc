@@ -21,9 +21,19 @@ TEST(ValidateBlockTest, AcceptsWhatWritersMake) {
   EXPECT_TRUE(ValidateBlock(block).ok());
   for (DatasetMeta& dataset : block.datasets) dataset.identities.clear();
   EXPECT_TRUE(ValidateBlock(block).ok()) << "blocks from footers have no identities";
+  block.datasets[1].lists_label_sets = true;
+  EXPECT_TRUE(ValidateBlock(block).ok());
+  block.datasets[1].label_sets = {Labels(), Labels(std::vector<Label>{{"pod", "a"}})};
+  EXPECT_TRUE(ValidateBlock(block).ok());
   block = MakeBlock(1, {MakeDataset("a", "x", 0, 0, {})});
   block.level = 1;
   EXPECT_TRUE(ValidateBlock(block).ok());
+}
+
+Labels LabelsOf(std::string name, std::string value) { return Labels(std::vector<Label>{{std::move(name), std::move(value)}}); }
+void ListLabelSets(DatasetMeta& dataset, std::vector<Labels> sets) {
+  dataset.lists_label_sets = true;
+  dataset.label_sets = std::move(sets);
 }
 
 struct Case {
@@ -46,6 +56,26 @@ TEST_P(ValidateBlockRefuses, WithAReason) {
 INSTANTIATE_TEST_SUITE_P(
     , ValidateBlockRefuses,
     testing::Values(
+        Case{"LabelSetsNotListed", "does not list",
+             [](BlockMeta& b) { b.datasets[0].label_sets = {LabelsOf("pod", "a")}; }},
+        Case{"LabelSetsUnsorted", "label sets are not sorted",
+             [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf("pod", "b"), LabelsOf("pod", "a")}); }},
+        Case{"LabelSetRepeated", "or repeat",
+             [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf("pod", "a"), LabelsOf("pod", "a")}); }},
+        Case{"LabelSetBytes", "bytes of label sets 524292",
+             [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf("pods", std::string(512 << 10, 'x'))}); }},
+        Case{"LabelSetBytesOfTheBlock", "label sets of its datasets 4194630",
+             [](BlockMeta& b) {
+               b = MakeBlock(1, {});
+               b.max_time_ns = 1;
+               b.min_time_ns = 0;
+               for (int i = 0; i < 10; ++i) {
+                 b.datasets.push_back(MakeDataset("t", std::string(1, static_cast<char>('a' + i)), 0, 1, {}));
+                 ListLabelSets(b.datasets.back(), {LabelsOf("p", std::string((4 << 20) / 10 + 32, 'x'))});
+               }
+               b.symbols.clear();
+               b.size = 4096;
+             }},
         Case{"ZeroId", "id is zero", [](BlockMeta& b) { b.id = Ulid{}; }},
         Case{"Level", "level 65", [](BlockMeta& b) { b.level = 65; }},
         Case{"Size", "object's size", [](BlockMeta& b) { b.size = UINT64_MAX; }},

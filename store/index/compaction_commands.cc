@@ -4,6 +4,7 @@
 // 2 add the outputs, as AddBlocks does; 3 per input, remove its entries, take it off its tenants' accounts, leave a
 // tombstone. Outputs first, so that a tenant whose blocks are all replaced keeps its entry.
 #include <algorithm>
+#include <functional>
 
 #include "common/base/check.h"
 #include "store/index/block_queue.h"
@@ -55,11 +56,14 @@ Result<Replaced> MetadataIndex::ReplaceBlocks(ReplaceBlocksCommand command, kv::
   ASSIGN_OR_RETURN(const bool done, CheckReplaceable(command));
   if (done) return Replaced{.already_done = true};
   for (BlockMeta& output : command.outputs) AddBlock(std::move(output), command.time_ns, batch);
-  for (const Ulid& input : command.inputs) RemoveBlock(input, command.time_ns, batch);
+  std::set<DayOfService> touched;
+  for (const Ulid& input : command.inputs) RemoveBlock(input, command.time_ns, touched, batch);
+  DropLabelSets(touched, batch);
   return Replaced{};
 }
 
-void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, kv::WriteBatch& batch) {
+void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, std::set<DayOfService>& touched,
+                                kv::WriteBatch& batch) {
   std::string stored;
   CHECK(Read(BlockKey(id), &stored));
   // Written by Apply and covered by the store's checksums; here and below.
@@ -78,6 +82,7 @@ void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, kv::WriteBat
       CHECK(entry.ok());
       for (const SectionRef& section : entry->dataset.sections) bytes += section.size;
       shared = entry->shared_symbols;
+      if (entry->label_sets.has_value()) touched.insert({tenant, dataset.service, DayOf(dataset.min_time_ns)});
       Erase(std::move(key), batch);
     }
     if (shared.has_value()) bytes += shared->size;
@@ -88,6 +93,49 @@ void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, kv::WriteBat
   Write(RemovedKey(id), EncodeRemovedBlock(removed_ns, stored), batch);
   Write(RemovedByTimeKey(removed_ns, id), EncodeTombstone(TombstoneOf(*block, removed_ns)), batch);
   blocks_removed_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void MetadataIndex::DropLabelSets(const std::set<DayOfService>& touched, kv::WriteBatch& batch) {
+  if (touched.empty()) return;
+  // What earlier commands of the round wrote and the store does not have yet.
+  std::set<std::string> unwritten;
+  for (const auto& [key, pending] : overlay_) {
+    if (pending.value.has_value()) unwritten.insert(key);
+  }
+  // The keys of [begin, end) as they are after the last command, until `visit` answers false.
+  const auto visit_keys = [&](const std::string& begin, const std::string& end,
+                              const std::function<bool(const std::string&)>& visit) {
+    bool go_on = true;
+    const Status scanned = store_.Scan(Family::kState, begin, end, [&](std::string_view key, std::string_view) {
+      const std::string found(key);
+      if (!overlay_.contains(found)) go_on = visit(found);
+      return go_on;
+    });
+    CHECK(scanned.ok());
+    for (auto it = unwritten.lower_bound(begin); go_on && it != unwritten.end() && *it < end; ++it) go_on = visit(*it);
+  };
+  for (const DayOfService& gone : touched) {
+    bool has_dataset = false;
+    for (uint32_t c = 0; c < kDurationClasses && !has_dataset; ++c) {
+      std::string begin = DatasetPrefix(gone.tenant, gone.service, c);
+      std::string end = begin;
+      AppendTime(begin, gone.day * kDayNs);
+      AppendTime(end, (gone.day + 1) * kDayNs);
+      visit_keys(begin, end, [&](const std::string&) {
+        has_dataset = true;
+        return false;
+      });
+    }
+    if (has_dataset) continue;
+    const std::string prefix = LabelSetPrefix(gone.tenant, gone.service, gone.day);
+    std::vector<std::string> keys;
+    visit_keys(prefix, PrefixEnd(prefix), [&](const std::string& key) {
+      keys.push_back(key);
+      return true;
+    });
+    for (std::string& key : keys) Erase(std::move(key), batch);
+    label_sets_.Forget();
+  }
 }
 
 void MetadataIndex::RemoveFromTenant(const std::string& tenant, uint64_t bytes, kv::WriteBatch& batch) {

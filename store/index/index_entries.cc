@@ -4,6 +4,7 @@
 
 #include "common/codec/block_meta_msgpack.h"
 #include "common/codec/msgpack_io.h"
+#include "store/index/index_keys.h"
 
 namespace brazier::index {
 namespace {
@@ -12,11 +13,34 @@ using codec::MsgpackReader;
 using codec::MsgpackWriter;
 
 constexpr uint64_t kVersion = 1;
-constexpr size_t kDatasetEntryFields = 9;
+// Dataset entries: version 2 put what a scan needs in front.
+constexpr uint64_t kDatasetEntryVersion = 2;
+constexpr size_t kDatasetEntryFieldsV1 = 9;
+constexpr size_t kDatasetEntryFields = 11;
 constexpr size_t kTenantEntryFields = 5;
 constexpr size_t kServiceEntryFields = 2;
+constexpr size_t kLabelSetFields = 2;
 constexpr size_t kSectionFields = 6;
 constexpr size_t kIdentityBytes = 16;
+
+// Front of a dataset entry of either version. Returns how many fields follow those that it read.
+size_t ReadDatasetHead(MsgpackReader& in, DatasetEntryHead* head) {
+  const size_t fields = in.Array();
+  const uint64_t version = in.Uint();
+  if (in.ok() && version != 1 && version != kDatasetEntryVersion) {
+    in.Fail("version " + std::to_string(version) + " is unknown");
+  }
+  const size_t known = version == 1 ? kDatasetEntryFieldsV1 : kDatasetEntryFields;
+  if (in.ok() && fields < known) in.Fail("too few fields");
+  head->max_time_ns = in.Int();
+  if (!in.ok() || version == 1) return fields - known;
+  head->hidden = static_cast<HiddenProfiles>(in.Uint(static_cast<uint64_t>(HiddenProfiles::kAll)));
+  if (in.TryNil()) return fields - known;
+  head->label_sets = AsString(in.Bin());
+  if (head->label_sets.size() % kLabelSetNumberBytes != 0) in.Fail("label sets that are not whole numbers");
+  head->lists_label_sets = in.ok();
+  return fields - known;
+}
 
 // Opens the array and checks the version; returns the number of fields.
 size_t Begin(MsgpackReader& in, size_t known) {
@@ -38,14 +62,34 @@ Status AsCorruption(const Status& status, std::string_view what) {
   return Corruption(std::string(what) + ": " + status.message());
 }
 
+HiddenProfiles HiddenOf(const DatasetMeta& dataset) {
+  if (dataset.hidden_profiles.empty()) return HiddenProfiles::kNone;
+  return dataset.hidden_profiles.size() >= dataset.profile_count ? HiddenProfiles::kAll : HiddenProfiles::kSome;
+}
+
 }  // namespace
+
+size_t DatasetEntryHead::label_set_count() const { return label_sets.size() / kLabelSetNumberBytes; }
+
+uint32_t DatasetEntryHead::label_set(size_t i) const {
+  return ParseLabelSetNumber(label_sets.substr(i * kLabelSetNumberBytes, kLabelSetNumberBytes));
+}
 
 std::string EncodeDatasetEntry(const DatasetEntry& entry) {
   MsgpackWriter out;
   out.Reserve(256);
   out.Array(kDatasetEntryFields);
-  out.Uint(kVersion);
+  out.Uint(kDatasetEntryVersion);
   out.Int(entry.dataset.max_time_ns);
+  out.Uint(static_cast<uint64_t>(HiddenOf(entry.dataset)));
+  if (entry.label_sets.has_value()) {
+    std::string numbers;
+    numbers.reserve(entry.label_sets->size() * kLabelSetNumberBytes);
+    for (const uint32_t number : *entry.label_sets) AppendLabelSetNumber(numbers, number);
+    out.Bin(AsBytes(numbers));
+  } else {
+    out.Nil();
+  }
   out.Uint(entry.shard);
   out.Uint(entry.level);
   out.Uint(entry.block_size);
@@ -69,9 +113,13 @@ std::string EncodeDatasetEntry(const DatasetEntry& entry) {
 
 Result<DatasetEntry> DecodeDatasetEntry(std::string_view value) {
   MsgpackReader in(AsBytes(value), "index dataset entry");
-  const size_t fields = Begin(in, kDatasetEntryFields);
-  in.Int();  // max time, again in the dataset
+  DatasetEntryHead head;
+  const size_t later_fields = ReadDatasetHead(in, &head);
   DatasetEntry entry;
+  if (head.lists_label_sets) {
+    entry.label_sets.emplace(head.label_set_count());
+    for (size_t i = 0; i < entry.label_sets->size(); ++i) (*entry.label_sets)[i] = head.label_set(i);
+  }
   entry.shard = in.Uint32();
   entry.level = in.Uint32();
   entry.block_size = in.Uint();
@@ -91,19 +139,19 @@ Result<DatasetEntry> DecodeDatasetEntry(std::string_view value) {
     entry.shared_symbols = section;
   }
   const Bytes dataset = in.Bin();
-  RETURN_IF_ERROR(End(in, fields, kDatasetEntryFields));
+  RETURN_IF_ERROR(End(in, later_fields, 0));
   auto decoded = codec::DecodeDatasetMeta(dataset);
   if (!decoded.ok()) return AsCorruption(decoded.status(), "index dataset entry");
   entry.dataset = std::move(decoded).value();
   return entry;
 }
 
-Result<int64_t> DecodeDatasetEntryMaxTime(std::string_view value) {
+Result<DatasetEntryHead> DecodeDatasetEntryHead(std::string_view value) {
   MsgpackReader in(AsBytes(value), "index dataset entry");
-  Begin(in, kDatasetEntryFields);
-  const int64_t max_time_ns = in.Int();
+  DatasetEntryHead head;
+  ReadDatasetHead(in, &head);
   if (!in.ok()) return Corruption(in.status().message());
-  return max_time_ns;
+  return head;
 }
 
 std::string EncodeTenantEntry(const TenantEntry& entry) {
@@ -171,6 +219,34 @@ Result<BlockMeta> DecodeBlockEntry(std::string_view value) {
   auto decoded = codec::DecodeBlockMeta(AsBytes(value));
   if (!decoded.ok()) return AsCorruption(decoded.status(), "index block entry");
   return decoded;
+}
+
+std::string EncodeLabelSet(const Labels& labels) {
+  MsgpackWriter out;
+  out.Reserve(8 + labels.Bytes() + 4 * labels.size());
+  out.Array(kLabelSetFields);
+  out.Uint(kVersion);
+  out.Array(2 * labels.size());
+  for (const Label& l : labels) {
+    out.Str(l.name);
+    out.Str(l.value);
+  }
+  return out.Take();
+}
+
+Result<Labels> DecodeLabelSet(std::string_view value) {
+  MsgpackReader in(AsBytes(value), "index label set");
+  const size_t fields = Begin(in, kLabelSetFields);
+  size_t strings = in.Array(2 * codec::kLabelsPerSetMax);
+  if (strings % 2 != 0) in.Fail("a name without a value");
+  std::vector<Label> labels;
+  labels.reserve(strings / 2);
+  for (; strings > 0 && in.ok(); strings -= 2) {
+    const std::string_view name = in.Str();
+    labels.push_back({std::string(name), std::string(in.Str())});
+  }
+  RETURN_IF_ERROR(End(in, fields, kLabelSetFields));
+  return Labels(std::move(labels));
 }
 
 void AppendIdentity(std::string& value, const Hash128& identity) {

@@ -13,6 +13,8 @@
 
 namespace brazier::index {
 
+enum class HiddenProfiles : uint8_t { kNone = 0, kSome = 1, kAll = 2 };
+
 // One dataset of one block, with what a reader must know of the block. Tenant, service and id are in the key only.
 struct DatasetEntry {
   uint32_t shard = 0;
@@ -21,12 +23,24 @@ struct DatasetEntry {
   int64_t block_min_time_ns = 0;
   int64_t block_max_time_ns = 0;
   std::optional<SectionRef> shared_symbols;  // of the tenant in this block
-  DatasetMeta dataset;                       // without tenant, service, identities
+  // Numbers of the dataset's label sets among those of its day (label_set_table.h), in the order of the sets; absent: not listed.
+  std::optional<std::vector<uint32_t>> label_sets;
+  DatasetMeta dataset;  // without tenant, service, identities, label sets
 };
 std::string EncodeDatasetEntry(const DatasetEntry& entry);
 Result<DatasetEntry> DecodeDatasetEntry(std::string_view value);
-// The dataset's max_time_ns, without decoding the rest: most entries that a scan passes over need no more.
-Result<int64_t> DecodeDatasetEntryMaxTime(std::string_view value);
+// What stands at the front of the value: most entries that a scan passes over need no more. Cheap: nothing is copied.
+struct DatasetEntryHead {
+  int64_t max_time_ns = 0;
+  // False in entries of version 1, which say nothing of hidden profiles here, and where label sets are not listed.
+  bool lists_label_sets = false;
+  HiddenProfiles hidden = HiddenProfiles::kNone;
+  std::string_view label_sets;  // kLabelSetNumberBytes each, into the value
+
+  size_t label_set_count() const;
+  uint32_t label_set(size_t i) const;
+};
+Result<DatasetEntryHead> DecodeDatasetEntryHead(std::string_view value);
 
 struct TenantEntry {
   int64_t oldest_ns = 0;
@@ -48,6 +62,10 @@ Result<ServiceEntry> DecodeServiceEntry(std::string_view value);
 // AddBlocks and to find all of its entries.
 std::string EncodeBlockEntry(const BlockMeta& block);
 Result<BlockMeta> DecodeBlockEntry(std::string_view value);
+
+// A label set by its number. Equal sets have equal bytes.
+std::string EncodeLabelSet(const Labels& labels);
+Result<Labels> DecodeLabelSet(std::string_view value);
 
 // 16 bytes each, big-endian.
 void AppendIdentity(std::string& value, const Hash128& identity);

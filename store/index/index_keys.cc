@@ -151,6 +151,26 @@ std::string DatasetKey(std::string_view tenant, std::string_view service, int64_
   return key;
 }
 
+std::string LabelSetPrefix(std::string_view tenant, std::string_view service, int64_t day) {
+  std::string key =
+      KeyOf(KeyKind::kLabelSet, tenant.size() + service.size() + 4 + kTimeBytes + kLabelSetNumberBytes);
+  AppendName(key, tenant);
+  AppendName(key, service);
+  AppendTime(key, day * kDayNs);
+  return key;
+}
+
+void AppendLabelSetNumber(std::string& key, uint32_t number) {
+  for (int shift = 24; shift >= 0; shift -= 8) key.push_back(static_cast<char>(number >> shift));
+}
+
+uint32_t ParseLabelSetNumber(std::string_view bytes) {
+  CHECK(bytes.size() == kLabelSetNumberBytes);
+  uint32_t number = 0;
+  for (const char c : bytes) number = number << 8 | static_cast<uint8_t>(c);
+  return number;
+}
+
 std::string WindowPrefix() { return KeyOf(KeyKind::kWindow, 0); }
 
 std::string WindowKey(int64_t time_ns, const Ulid& id) {

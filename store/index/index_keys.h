@@ -6,6 +6,7 @@
 //   ig <time> <id>                                         removed block, by the time of its removal (tombstones.h)
 //   iq <level> <shard> <tenant> <id>                       block in its queue (block_queue.h)
 //   ir <id>                                                removed block (tombstones.h)
+//   il <tenant> <service> <day> <number>                   label set
 //   is <tenant> <service>                                  service
 //   it <tenant>                                            tenant
 //   iu                                                     how far an upgrade of the state is
@@ -34,6 +35,7 @@ enum class KeyKind : char {
   kRemovedByTime = 'g',
   kQueue = 'q',
   kRemoved = 'r',
+  kLabelSet = 'l',
   kService = 's',
   kTenant = 't',
   kUpgrade = 'u',
@@ -72,6 +74,13 @@ std::string ServiceKey(std::string_view tenant, std::string_view service);
 std::string DatasetPrefix(std::string_view tenant, std::string_view service, uint32_t duration_class);
 std::string DatasetKey(std::string_view tenant, std::string_view service, int64_t min_time_ns,
                        int64_t max_time_ns, const Ulid& id);
+// Label sets of the datasets of (tenant, service) that begin on one day (UTC), by number.
+inline constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
+inline constexpr size_t kLabelSetNumberBytes = 4;
+inline int64_t DayOf(int64_t min_time_ns) { return min_time_ns / kDayNs; }  // REQUIRES: not negative
+std::string LabelSetPrefix(std::string_view tenant, std::string_view service, int64_t day);
+void AppendLabelSetNumber(std::string& key, uint32_t number);
+uint32_t ParseLabelSetNumber(std::string_view bytes);  // REQUIRES: 4 bytes
 std::string WindowPrefix();
 std::string WindowKey(int64_t time_ns, const Ulid& id);
 // The smallest key above all keys that begin with `prefix`. REQUIRES: a prefix of this file.

@@ -32,5 +32,9 @@ inline constexpr int64_t kDedupWindowNsMax = int64_t{7} * 24 * 3600 * 1'000'000'
 inline constexpr size_t kDatasetsPerQueryMax = 500'000;
 // Entries visited, matching or not. Time is bounded by the layout (index_keys.h); this bounds profile type filters.
 inline constexpr size_t kEntriesPerQueryMax = 8 * kDatasetsPerQueryMax;
+// Names, values and series of one answer.
+inline constexpr size_t kLabelAnswerBytesMax = 48 << 20;
+// Label sets of one service and range that a look-up holds an opinion of; 24 bytes each.
+inline constexpr size_t kLabelSetsPerQueryMax = 2'000'000;
 
 }  // namespace brazier::index

@@ -9,19 +9,24 @@
 
 #include "common/base/result.h"
 #include "common/model/block_meta.h"
+#include "common/model/query.h"
+#include "common/model/selector.h"
 #include "common/model/tenant.h"
 #include "store/index/index_limits.h"
 #include "store/kv/key_value_store.h"
 
 namespace brazier::index {
 
-// What FindBlocks looks for.
+// What FindBlocks and QueryLabels look for.
 struct BlockSelection {
   std::vector<std::string> tenants;
   int64_t start_ns = 0;      // inclusive
   int64_t end_ns = 0;        // inclusive
   std::string service;       // exact; empty: all services
   std::string profile_type;  // exact id; empty: all types
+  // A series must match it; null: all do. Service and profile type are conditions of their own: callers who have them as
+  // matchers of the selector repeat them above, which spares looking at other services.
+  const Selector* selector = nullptr;
 };
 
 // Tests lower them.
@@ -29,14 +34,34 @@ struct QueryLimits {
   size_t tenants_max = kTenantsPerQueryMax;
   size_t datasets_max = kDatasetsPerQueryMax;
   size_t entries_max = kEntriesPerQueryMax;
+  size_t label_sets_max = kLabelSetsPerQueryMax;
+  size_t label_bytes_max = kLabelAnswerBytesMax;
 };
 
 // Blocks that can match, sorted by id, each with the datasets that can match and their tenants' shared symbols, both sorted.
-// A dataset matches when its time range meets [start, end], and it is not hidden as a whole. Identities are not kept.
+// A dataset matches when its time range meets [start, end], it is not hidden as a whole, and one of its label sets matches the
+// selector; one whose label sets are not listed always can. Identities are not kept; label sets are left out.
 // kResourceExhausted, reason "index_query_limit", when the answer would be over a limit; kCorruption for damaged state.
-// Cost: one seek per (service, duration class), and one step per entry of at most five times the range.
+// Cost: one seek per (service, duration class), and one step per entry of at most five times the range; with a selector also
+// a hash look-up per label set of such an entry, and one read per distinct (service, day, label set).
 Result<std::vector<BlockMeta>> FindBlocks(const kv::Reader& reader, const BlockSelection& selection,
                                           const QueryLimits& limits = {});
+
+struct LabelAnswer {
+  std::vector<Report> reports;  // in the order of the requests
+  // Datasets that had to be left out: they must be read from their blocks, and the reports of both merged. As of FindBlocks.
+  std::vector<BlockMeta> unanswered;
+  uint64_t datasets_answered = 0;
+  int64_t newest_data_ns = 0;  // of the datasets that were answered; 0 without any
+};
+// Reports of label kinds (common/model/label_report.h) over the series that match and have a profile in [start, end] that is not
+// hidden. Equal to what reading the blocks answers, once `unanswered` is read too. A dataset is unanswered when its label sets are
+// not listed; or when it reaches beyond the range or has hidden profiles, so that nobody can tell which of its series count, and one
+// that matches would add something to a report.
+// Errors as of FindBlocks; "index_query_limit" also for reports of more than label_bytes_max. kInvalidArgument for other kinds.
+// Cost: as FindBlocks with a selector, whether there is one or not; what it builds is the answer. No block is read.
+Result<LabelAnswer> QueryLabels(const kv::Reader& reader, const BlockSelection& selection,
+                                const std::vector<ReportRequest>& requests, const QueryLimits& limits = {});
 
 // Services of the tenant, sorted. Of services whose blocks are all removed, too.
 Result<std::vector<std::string>> ListServices(const kv::Reader& reader, std::string_view tenant);

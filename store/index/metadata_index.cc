@@ -3,7 +3,8 @@
 //  2 forget identities older than the window at the command's time;
 //  3 per block: known by id, or removed and not forgotten yet -> answer from its entry; else
 //    a. hide profiles whose identity the window holds, remember all of its identities as the newest entry;
-//    b. write the dataset entries, the services' and tenants' entries, the block entry, its place in its queue;
+//    b. give numbers to label sets; write the dataset entries, the services' and tenants' entries, the block entry, its place
+//       in its queue;
 //  4 forget the oldest entries while the window is over its bytes, never the newest one.
 // The other commands are in compaction_commands.cc.
 #include "store/index/metadata_index.h"
@@ -102,6 +103,7 @@ Status MetadataIndex::Restored(uint64_t index) {
   applying_ = index;
   overlay_.clear();
   service_classes_.clear();
+  label_sets_.Forget();
   window_ = IdentityWindow(hash_seed_);
   return Load().Annotate("restoring the metadata index");
 }
@@ -278,6 +280,7 @@ void MetadataIndex::WriteDatasets(BlockMeta& block, kv::WriteBatch& batch) {
     }
     std::string key = DatasetKey(dataset.tenant, dataset.service, dataset.min_time_ns,
                                  dataset.max_time_ns, block.id);
+    entry.label_sets = InternLabelSets(dataset, batch);
     entry.dataset = std::move(dataset);
     entry.dataset.tenant.clear();
     entry.dataset.service.clear();
@@ -286,6 +289,21 @@ void MetadataIndex::WriteDatasets(BlockMeta& block, kv::WriteBatch& batch) {
     Write(std::move(key), EncodeDatasetEntry(entry), batch);
     dataset.hidden_profiles = std::move(entry.dataset.hidden_profiles);
   }
+}
+
+std::optional<std::vector<uint32_t>> MetadataIndex::InternLabelSets(const DatasetMeta& dataset, kv::WriteBatch& batch) {
+  if (!dataset.lists_label_sets) return std::nullopt;
+  struct Access final : StateAccess {
+    Access(MetadataIndex& index, kv::WriteBatch& batch) : index(index), batch(batch) {}
+    bool Read(const std::string& key, std::string* value) const override { return index.Read(key, value); }
+    void Write(std::string key, std::string value) override {
+      index.Write(std::move(key), std::move(value), batch);
+    }
+    MetadataIndex& index;
+    kv::WriteBatch& batch;
+  };
+  Access access(*this, batch);
+  return label_sets_.Intern(dataset.tenant, dataset.service, dataset.min_time_ns, dataset.label_sets, access);
 }
 
 // Drops entries from the window's old end while they are older than the window or the window is over its bytes; the

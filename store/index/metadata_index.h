@@ -1,7 +1,7 @@
 // MetadataIndex: the deterministic state machine behind the metastore. Command bytes in; writes and answer bytes out.
 //
 // State is the keys of index_keys.h in a KeyValueStore. In memory it keeps what derives from them and from the commands
-// after them: the dedup window, an overlay of writes that the store does not have yet, and a cache of service entries. No clock, no threads, no
+// after them: the dedup window, an overlay of writes that the store does not have yet, and caches of service entries and label sets. No clock, no threads, no
 // randomness: replicas that apply the same commands hold the same bytes, wherever one of them restarted.
 //
 // Use: Open over a store; Apply each committed command; Applied once its writes are in the store. Queries do not come
@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,6 +25,7 @@
 #include "store/index/identity_window.h"
 #include "store/index/index_command.h"
 #include "store/index/index_entries.h"
+#include "store/index/label_set_table.h"
 #include "store/index/state_version.h"
 #include "store/kv/key_value_store.h"
 
@@ -74,6 +76,7 @@ class MetadataIndex {
   AddedBlock AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBatch& batch);
   void HideRepeats(BlockMeta& block, int64_t time_ns, kv::WriteBatch& batch);
   void WriteDatasets(BlockMeta& block, kv::WriteBatch& batch);
+  std::optional<std::vector<uint32_t>> InternLabelSets(const DatasetMeta& dataset, kv::WriteBatch& batch);
   void WriteTenants(const BlockMeta& block, kv::WriteBatch& batch);
   void WriteService(const DatasetMeta& dataset, kv::WriteBatch& batch);
   void ForgetIdentities(int64_t now_ns, const DedupBounds& bounds, kv::WriteBatch& batch);
@@ -83,7 +86,16 @@ class MetadataIndex {
   Result<Replaced> ReplaceBlocks(ReplaceBlocksCommand command, kv::WriteBatch& batch);
   // OK when the replacement can be made, true when it was made before.
   Result<bool> CheckReplaceable(const ReplaceBlocksCommand& command) const;
-  void RemoveBlock(const Ulid& id, int64_t removed_ns, kv::WriteBatch& batch);
+  // (tenant, service, day) that had a dataset removed.
+  struct DayOfService {
+    std::string tenant;
+    std::string service;
+    int64_t day = 0;
+    friend auto operator<=>(const DayOfService&, const DayOfService&) = default;
+  };
+  void RemoveBlock(const Ulid& id, int64_t removed_ns, std::set<DayOfService>& touched, kv::WriteBatch& batch);
+  // Deletes the label sets of those that have no dataset left.
+  void DropLabelSets(const std::set<DayOfService>& touched, kv::WriteBatch& batch);
   void RemoveFromTenant(const std::string& tenant, uint64_t bytes, kv::WriteBatch& batch);
   Purged PurgeTombstones(const PurgeTombstonesCommand& command, kv::WriteBatch& batch);
   Upgraded UpgradeState(const UpgradeStateCommand& command, kv::WriteBatch& batch);
@@ -98,6 +110,7 @@ class MetadataIndex {
   // Service entries as they are after the last command, so that known services cost no read. At most kServicesCachedMax;
   // then it starts anew.
   std::unordered_map<std::string, uint32_t> service_classes_;
+  LabelSetTable label_sets_;
   std::atomic<uint64_t> window_identities_{0};
   std::atomic<uint64_t> profiles_hidden_{0};
   std::atomic<uint64_t> blocks_added_{0};

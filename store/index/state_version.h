@@ -1,7 +1,7 @@
 // The version of the index's state, and how an older state becomes one of this version.
 //
-// Version 1 has no queues of blocks. A program that finds it goes on with it, byte for byte as before, until the group
-// applies UpgradeState commands (compaction_command.h): only when every member knows them. They walk the blocks in the
+// Version 1 has no queues of blocks, and only groups of one have written it. A program that finds it goes on with it until
+// the group applies UpgradeState commands (compaction_command.h). They walk the blocks in the
 // order of their ids and put each into its queue; what is added or removed meanwhile is treated as version 2 up to
 // where the walk is, as version 1 above. After the last block the state is of version 2. An empty state begins with it.
 // Pure functions; any thread.

@@ -23,6 +23,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"snapshot_manifest", "manifests of index snapshots", RunSnapshotManifest, SnapshotManifestCorpus},
     {"group_members", "members of a metastore group", RunGroupMembers, GroupMembersCorpus},
     {"index_command", "commands of the metadata index, decoded and applied", RunIndexCommand, IndexCommandCorpus},
+    {"index_entry", "values of the metadata index", RunIndexEntry, IndexEntryCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
 };

@@ -38,6 +38,8 @@ void RunGroupMembers(Bytes input);  // likewise
 std::vector<std::string> GroupMembersCorpus();
 void RunIndexCommand(Bytes input);  // applied to an index that holds some blocks
 std::vector<std::string> IndexCommandCorpus();
+void RunIndexEntry(Bytes input);  // one byte, then the value
+std::vector<std::string> IndexEntryCorpus();
 void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right

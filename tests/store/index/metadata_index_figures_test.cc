@@ -26,6 +26,21 @@ BlockMeta SegmentOf(uint64_t n) {
                                    identities,
                                    {"memory:inuse_space:bytes:space:bytes",
                                     "process_cpu:cpu:nanoseconds:cpu:nanoseconds"}));
+    // Each segment has some of the service's ten pods.
+    std::vector<Labels> sets;
+    for (uint64_t pod = n % 4; pod < 10; pod += 4) {
+      for (const std::string& type : datasets.back().profile_types) {
+        sets.push_back(Labels(std::vector<Label>{{"__profile_type__", type},
+                                                 {"__service_name__", datasets.back().service},
+                                                 {"namespace", "default"},
+                                                 {"pod", datasets.back().service + "-7d9f8b-" + std::to_string(pod)},
+                                                 {"region", "eu-west-1"},
+                                                 {"service_name", datasets.back().service}}));
+      }
+    }
+    std::sort(sets.begin(), sets.end());
+    datasets.back().lists_label_sets = true;
+    datasets.back().label_sets = std::move(sets);
   }
   return MakeBlock(n, datasets);
 }
@@ -58,6 +73,22 @@ void Measure(const char* name, kv::KeyValueStore& store) {
       ASSERT_EQ(found->at(0).datasets.size(), narrow != 0 ? 1u : 20u);
     }
   }
+  double labels_us[2] = {0, 0};
+  const auto selector = Selector::Parse("{pod=~\".*-3\"}");
+  for (int i = 0; i < 10; ++i) {
+    for (int selects : {0, 1}) {
+      selection.service.clear();
+      selection.selector = selects != 0 ? &*selector : nullptr;
+      const double begin = ThreadCpuUs();
+      const auto answer = QueryLabels(*store.Snapshot(), selection, {{.kind = ReportKind::kLabelValues, .label_name = "pod"}});
+      labels_us[selects] += (ThreadCpuUs() - begin) / 10;
+      ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+      ASSERT_EQ(answer->reports[0].strings.size(), selects != 0 ? 20u : 200u);
+      ASSERT_TRUE(answer->unanswered.empty());
+    }
+  }
+  printf("%s: pods of twenty services from %llu datasets %.0f us, of those that match %.0f us\n", name,
+         static_cast<unsigned long long>(20 * kBlocks), labels_us[0], labels_us[1]);
   printf("%s: Apply %.0f us, its writes %.0f us and %zu bytes; FindBlocks one service %.0f us, twenty %.0f us\n",
          name, apply_us / kBlocks, write_us / kBlocks, bytes / kBlocks, find_us[1], find_us[0]);
   EXPECT_LT(apply_us / kBlocks, 2000);

@@ -32,10 +32,16 @@ class Model {
         return std::none_of(match.datasets.begin(), match.datasets.end(),
                             [&](const DatasetMeta& d) { return d.tenant == symbols.tenant; });
       });
+      for (DatasetMeta& d : match.datasets) {
+        d.lists_label_sets = false;
+        d.label_sets.clear();
+      }
       if (!match.datasets.empty()) found.push_back(match);
     }
     return found;
   }
+
+  const std::map<Ulid, BlockMeta>& blocks() const { return blocks_; }
 
   TenantSummary Summary(const std::string& tenant) const {
     TenantSummary s;
@@ -102,7 +108,10 @@ class Model {
     return has(s.tenants, d.tenant) && (s.service.empty() || s.service == d.service) &&
            (s.profile_type.empty() || has(d.profile_types, s.profile_type)) &&
            d.min_time_ns <= s.end_ns && d.max_time_ns >= s.start_ns && s.start_ns <= s.end_ns &&
-           (d.profile_count == 0 || d.hidden_profiles.size() < d.profile_count);
+           (d.profile_count == 0 || d.hidden_profiles.size() < d.profile_count) &&
+           (s.selector == nullptr || s.selector->matchers().empty() || !d.lists_label_sets ||
+            std::any_of(d.label_sets.begin(), d.label_sets.end(),
+                        [&](const Labels& labels) { return s.selector->Matches(labels); }));
   }
 
   std::map<Ulid, BlockMeta> blocks_;
@@ -123,7 +132,8 @@ struct Run {
     restarts = rng() % 2 == 0;
   }
   uint64_t Below(uint64_t n) { return rng() % n; }
-  int64_t RandomTime() { return static_cast<int64_t>(Below(3600)) * kSecond; }
+  // Around midnight: label sets are kept by day.
+  int64_t RandomTime() { return static_cast<int64_t>(86'400 - 1800 + Below(3600)) * kSecond; }
 
   BlockMeta RandomBlock() {
     std::map<std::pair<std::string, std::string>, DatasetMeta> datasets;
@@ -144,6 +154,12 @@ struct Run {
         if (Below(20) == 0) identity = Hash128{};
       }
       if (Below(10) == 0) d.identities.clear();
+      d.lists_label_sets = Below(4) > 0;
+      std::set<Labels> sets;
+      for (uint64_t n = d.lists_label_sets ? Below(4) : 0; n > 0; --n) {
+        sets.insert(Labels(std::vector<Label>{{"service_name", service}, {"pod", std::to_string(Below(6))}}));
+      }
+      d.label_sets.assign(sets.begin(), sets.end());
       datasets[{tenant, service}] = d;
     }
     std::vector<DatasetMeta> sorted;
@@ -172,10 +188,20 @@ struct Run {
 };
 
 void CheckQueries(Run& run, const Model& model, IndexUnderTest& index) {
-  const BlockSelection selection = run.RandomSelection();
+  BlockSelection selection = run.RandomSelection();
+  static const char* const kSelectors[] = {"{}", "{pod=\"3\"}", "{pod!=\"3\"}", "{pod=~\"1|2\"}", "{pod!~\"1|2\", pod!=\"\"}"};
+  const auto selector = Selector::Parse(kSelectors[run.Below(5)]);
+  ASSERT_TRUE(selector.ok());
+  if (run.Below(2) == 0) selection.selector = &*selector;
   const auto found = index.Find(selection);
   ASSERT_TRUE(found.ok()) << found.status().ToString();
   ASSERT_EQ(*found, model.Find(selection));
+  if (!model.blocks().empty()) {
+    const auto some = std::next(model.blocks().begin(), static_cast<ptrdiff_t>(run.Below(model.blocks().size())));
+    const auto block = ReadBlock(index.store(), some->first);
+    ASSERT_TRUE(block.ok()) << block.status().ToString();
+    ASSERT_EQ(block->datasets, some->second.datasets) << "label sets come back";
+  }
   const std::string& tenant = kTenants[run.Below(kTenants.size())];
   const auto summary = ReadTenantSummary(index.store(), tenant);
   const TenantSummary want = model.Summary(tenant);

@@ -26,6 +26,26 @@ Result<contract::TenantStats> RemoteMetastore::GetTenantStats(
   return client_.GetTenantStats(context, tenant);
 }
 
+Result<contract::QueryLabelsResponse> RemoteMetastore::QueryLabels(const contract::RequestContext& context,
+                                                             const contract::QueryLabelsRequest& request) {
+  return client_.QueryLabels(context, request);
+}
+
+Result<contract::GetBlocksResponse> RemoteMetastore::GetBlocks(const contract::RequestContext& context,
+                                                     const std::vector<Ulid>& ids) {
+  return client_.GetBlocks(context, ids);
+}
+
+Result<std::vector<Ulid>> RemoteMetastore::ListBlocks(const contract::RequestContext& context,
+                                            const std::optional<Ulid>& after, size_t limit) {
+  return client_.ListBlocks(context, after, limit);
+}
+
+Result<std::vector<contract::TenantListing>> RemoteMetastore::ListTenants(const contract::RequestContext& context,
+                                                                const std::string& after, size_t limit) {
+  return client_.ListTenants(context, after, limit);
+}
+
 Status RemoteMetastore::Heartbeat(const contract::RequestContext& context, const Member& member) {
   const Status heartbeat = client_.Heartbeat(context, member);
   Remember(heartbeat.ok() ? client_.Ready() : heartbeat);

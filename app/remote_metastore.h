@@ -25,6 +25,14 @@ class RemoteMetastore final : public contract::Metastore {
                                             const contract::FindBlocksRequest& request) override;
   Result<contract::TenantStats> GetTenantStats(const contract::RequestContext& context,
                                                const std::string& tenant) override;
+  Result<contract::QueryLabelsResponse> QueryLabels(const contract::RequestContext& context,
+                                                    const contract::QueryLabelsRequest& request) override;
+  Result<contract::GetBlocksResponse> GetBlocks(const contract::RequestContext& context,
+                                                const std::vector<Ulid>& ids) override;
+  Result<std::vector<Ulid>> ListBlocks(const contract::RequestContext& context, const std::optional<Ulid>& after,
+                                       size_t limit) override;
+  Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext& context,
+                                                           const std::string& after, size_t limit) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
   Status Ready() override;

@@ -42,10 +42,76 @@ struct FindBlocksRequest {
   4: i64 end_ns = 0;             // inclusive
   5: string service_name = "";   // exact; empty: all
   6: string profile_type = "";   // exact id; empty: all
+  // Only datasets in which a series can match, such as {pod="a", region=~"eu-.*"}; empty: all. A metastore that does not know
+  // the field answers all, which is correct and costs more.
+  7: string selector = "";
 }
 
 struct FindBlocksResponse {
   1: list<EncodedBlockMeta> blocks = [];  // sorted by block id, with only the datasets that can match
+}
+
+// One report over label sets. Fields that a kind does not use are ignored.
+struct LabelReportRequest {
+  // A number of query.thrift's ReportKind: PROFILE_TYPES = 3, LABEL_NAMES = 4, LABEL_VALUES = 5, SERIES = 6. Others are refused.
+  1: i32 kind = 0;
+  2: string label_name = "";         // LABEL_VALUES
+  3: list<string> label_names = [];  // SERIES: labels to return; empty: all
+}
+
+struct QueryLabelsRequest {
+  1: types.RequestHeader header = {};
+  2: list<string> tenants = [];
+  3: i64 start_ns = 0;           // inclusive
+  4: i64 end_ns = 0;             // inclusive
+  5: string selector = "";       // as in FindBlocksRequest
+  6: list<LabelReportRequest> reports = [];
+}
+
+struct QueryLabelsResponse {
+  // The reports in the order of the request, as a query result of docs/format/zeromq-query.md; its stats are zero. One blob, since
+  // the elements of a message are limited and series have many.
+  1: binary encoded_result = "";
+  // Datasets that the index cannot answer, as findBlocks gives them: the caller reads them and merges.
+  2: list<EncodedBlockMeta> unanswered = [];
+  3: i64 datasets_answered = 0;
+  4: i64 newest_data_ns = 0;     // of the datasets that were answered; 0 without any
+}
+
+// Ids are 16 bytes each, big-endian, one after the other.
+struct GetBlocksRequest {
+  1: types.RequestHeader header = {};
+  2: binary ids = "";            // at most 1,000
+}
+
+struct GetBlocksResponse {
+  1: list<EncodedBlockMeta> blocks = [];  // those that are known, in the order of the request, with all that the index has
+  2: binary unknown_ids = "";
+}
+
+struct ListBlocksRequest {
+  1: types.RequestHeader header = {};
+  2: binary after = "";          // an id: only those above it; empty: from the first
+  3: i32 limit = 0;              // 0, or more than 100,000: 100,000
+}
+
+struct ListBlocksResponse {
+  1: binary ids = "";            // ascending; fewer than the limit: there are no more
+}
+
+struct ListTenantsRequest {
+  1: types.RequestHeader header = {};
+  2: string after = "";          // only tenants above it; empty: from the first
+  3: i32 limit = 0;              // 0, or more than 10,000: 10,000
+}
+
+struct TenantListing {
+  1: string tenant = "";
+  2: types.TenantStats stats = {};
+}
+
+struct ListTenantsResponse {
+  1: list<TenantListing> tenants = [];  // ascending; fewer than the limit: there are no more
 }
 
 struct TenantStatsRequest {
@@ -79,4 +145,9 @@ service MetastoreService {
   void heartbeat(1: HeartbeatRequest request) throws (1: types.BrazierError error);
   MemberList members(1: types.RequestHeader header) throws (1: types.BrazierError error);
   void ready(1: types.RequestHeader header) throws (1: types.BrazierError error);
+  // What the index alone answers. All see every addBlocks that was answered before the call.
+  QueryLabelsResponse queryLabels(1: QueryLabelsRequest request) throws (1: types.BrazierError error);
+  GetBlocksResponse getBlocks(1: GetBlocksRequest request) throws (1: types.BrazierError error);
+  ListBlocksResponse listBlocks(1: ListBlocksRequest request) throws (1: types.BrazierError error);
+  ListTenantsResponse listTenants(1: ListTenantsRequest request) throws (1: types.BrazierError error);
 }

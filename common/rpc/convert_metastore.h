@@ -23,6 +23,18 @@ Result<contract::AddBlocksResponse> AddedFromWire(const idl::AddBlocksResponse& 
 idl::FindBlocksRequest FindToWire(const contract::FindBlocksRequest& request);
 contract::FindBlocksRequest FindFromWire(const idl::FindBlocksRequest& request);
 
+idl::QueryLabelsRequest LabelsRequestToWire(const contract::QueryLabelsRequest& request);
+// kInvalidArgument for kinds that are not of labels.
+Result<contract::QueryLabelsRequest> LabelsRequestFromWire(const idl::QueryLabelsRequest& request);
+idl::QueryLabelsResponse LabelsToWire(const contract::QueryLabelsResponse& response);
+// kInvalidArgument for malformed bytes, and for other reports than `asked`.
+Result<contract::QueryLabelsResponse> LabelsFromWire(const idl::QueryLabelsResponse& response,
+                                                     const std::vector<ReportRequest>& asked);
+
+// 16 bytes each, big-endian. kInvalidArgument for bytes that are not whole ids.
+std::string IdsToWire(const std::vector<Ulid>& ids);
+Result<std::vector<Ulid>> IdsFromWire(std::string_view bytes);
+
 idl::TenantStats StatsToWire(const contract::TenantStats& stats);
 contract::TenantStats StatsFromWire(const idl::TenantStats& stats);
 

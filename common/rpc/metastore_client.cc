@@ -1,5 +1,6 @@
 #include "common/rpc/metastore_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/rpc/call_queue.h"
@@ -86,6 +87,81 @@ Result<contract::TenantStats> MetastoreClient::GetTenantStats(
         idl::MetastoreServiceClient(protocol).tenantStats(stats, wire);
       }));
   return StatsFromWire(stats);
+}
+
+Result<contract::QueryLabelsResponse> MetastoreClient::QueryLabels(const contract::RequestContext& context,
+                                                                   const contract::QueryLabelsRequest& request) {
+  idl::QueryLabelsRequest wire = LabelsRequestToWire(request);
+  idl::QueryLabelsResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "queryLabels", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};  // of an attempt before
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).queryLabels(response, wire);
+      }));
+  auto labels = LabelsFromWire(response, request.reports);
+  if (!labels.ok()) return Internal("answer of queryLabels: " + labels.status().message());
+  return labels;
+}
+
+Result<contract::GetBlocksResponse> MetastoreClient::GetBlocks(const contract::RequestContext& context,
+                                                               const std::vector<Ulid>& ids) {
+  idl::GetBlocksRequest wire;
+  wire.ids = IdsToWire(ids);
+  idl::GetBlocksResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "getBlocks", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).getBlocks(response, wire);
+      }));
+  const auto decode = [&]() -> Result<contract::GetBlocksResponse> {
+    contract::GetBlocksResponse out;
+    ASSIGN_OR_RETURN(out.blocks, BlocksFromWire(response.blocks));
+    ASSIGN_OR_RETURN(out.unknown, IdsFromWire(response.unknown_ids));
+    return out;
+  };
+  auto decoded = decode();
+  if (!decoded.ok()) return Internal("answer of getBlocks: " + decoded.status().message());
+  return decoded;
+}
+
+Result<std::vector<Ulid>> MetastoreClient::ListBlocks(const contract::RequestContext& context,
+                                                      const std::optional<Ulid>& after, size_t limit) {
+  if (limit == 0) return std::vector<Ulid>();  // on the wire 0 means "as many as there may be"
+  idl::ListBlocksRequest wire;
+  if (after.has_value()) wire.after = IdsToWire({*after});
+  wire.limit = static_cast<int32_t>(std::min(limit, kIdsPerListMax));
+  idl::ListBlocksResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "listBlocks", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).listBlocks(response, wire);
+      }));
+  auto ids = IdsFromWire(response.ids);
+  if (!ids.ok()) return Internal("answer of listBlocks: " + ids.status().message());
+  return ids;
+}
+
+Result<std::vector<contract::TenantListing>> MetastoreClient::ListTenants(const contract::RequestContext& context,
+                                                                          const std::string& after, size_t limit) {
+  if (limit == 0) return std::vector<contract::TenantListing>();
+  idl::ListTenantsRequest wire;
+  wire.after = after;
+  wire.limit = static_cast<int32_t>(std::min(limit, kTenantsPerListMax));
+  idl::ListTenantsResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "listTenants", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).listTenants(response, wire);
+      }));
+  std::vector<contract::TenantListing> tenants;
+  for (const idl::TenantListing& listing : response.tenants) {
+    tenants.push_back({listing.tenant, StatsFromWire(listing.stats)});
+  }
+  return tenants;
 }
 
 Status MetastoreClient::Heartbeat(const contract::RequestContext& context, const Member& member) {

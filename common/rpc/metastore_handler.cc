@@ -1,5 +1,6 @@
 #include "common/rpc/metastore_handler.h"
 
+#include <optional>
 #include <utility>
 
 #include "common/rpc/blocking_answer.h"
@@ -15,6 +16,17 @@ namespace {
 
 // Room for the envelope of the answer and the headers of its parts.
 constexpr size_t kAnswerBytesMax = (64u << 20) - (1u << 20);
+
+Status CheckSize(const std::vector<idl::EncodedBlockMeta>& blocks, size_t bytes, const char* advice) {
+  for (const auto& block : blocks) bytes += block.data.size() + 16;
+  if (bytes <= kAnswerBytesMax) return Status::Ok();
+  return ResourceExhausted("an answer with metadata of " + std::to_string(blocks.size()) + " blocks has " +
+                           std::to_string(bytes) + " bytes, the limit is " + std::to_string(kAnswerBytesMax) + "; " +
+                           advice)
+      .WithReason("answer_size_limit");
+}
+
+size_t LimitOf(int32_t limit) { return limit > 0 ? static_cast<size_t>(limit) : SIZE_MAX; }
 
 class MetastoreHandler final : public idl::MetastoreServiceIf {
  public:
@@ -41,15 +53,56 @@ class MetastoreHandler final : public idl::MetastoreServiceIf {
       ASSIGN_OR_RETURN(const std::vector<BlockMeta> blocks,
                        metastore_.FindBlocks(context, FindFromWire(request)));
       std::vector<idl::EncodedBlockMeta> wire = BlocksToWire(blocks);
-      size_t bytes = 0;
-      for (const auto& block : wire) bytes += block.data.size() + 16;
-      if (bytes > kAnswerBytesMax) {
-        return ResourceExhausted("metadata of " + std::to_string(blocks.size()) + " blocks has " +
-                                 std::to_string(bytes) + " bytes, the limit is " +
-                                 std::to_string(kAnswerBytesMax) + "; narrow the time range")
-            .WithReason("answer_size_limit");
-      }
+      RETURN_IF_ERROR(CheckSize(wire, 0, "narrow the time range"));
       response.blocks = std::move(wire);
+      return Status::Ok();
+    });
+  }
+
+  void queryLabels(idl::QueryLabelsResponse& response, const idl::QueryLabelsRequest& request) override {
+    calls_.Run("queryLabels", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::QueryLabelsRequest query, LabelsRequestFromWire(request));
+      ASSIGN_OR_RETURN(const contract::QueryLabelsResponse result, metastore_.QueryLabels(context, query));
+      idl::QueryLabelsResponse wire = LabelsToWire(result);
+      RETURN_IF_ERROR(CheckSize(wire.unanswered, wire.encoded_result.size(), "narrow the time range"));
+      response = std::move(wire);
+      return Status::Ok();
+    });
+  }
+
+  void getBlocks(idl::GetBlocksResponse& response, const idl::GetBlocksRequest& request) override {
+    calls_.Run("getBlocks", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<Ulid> ids, IdsFromWire(request.ids));
+      ASSIGN_OR_RETURN(const contract::GetBlocksResponse result, metastore_.GetBlocks(context, ids));
+      std::vector<idl::EncodedBlockMeta> wire = BlocksToWire(result.blocks);
+      RETURN_IF_ERROR(CheckSize(wire, 0, "ask for fewer"));
+      response.blocks = std::move(wire);
+      response.unknown_ids = IdsToWire(result.unknown);
+      return Status::Ok();
+    });
+  }
+
+  void listBlocks(idl::ListBlocksResponse& response, const idl::ListBlocksRequest& request) override {
+    calls_.Run("listBlocks", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<Ulid> after, IdsFromWire(request.after));
+      if (after.size() > 1) return InvalidArgument("'after' is more than one id");
+      ASSIGN_OR_RETURN(const std::vector<Ulid> ids,
+                       metastore_.ListBlocks(context, after.empty() ? std::nullopt : std::optional(after[0]),
+                                             LimitOf(request.limit)));
+      response.ids = IdsToWire(ids);
+      return Status::Ok();
+    });
+  }
+
+  void listTenants(idl::ListTenantsResponse& response, const idl::ListTenantsRequest& request) override {
+    calls_.Run("listTenants", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<contract::TenantListing> tenants,
+                       metastore_.ListTenants(context, request.after, LimitOf(request.limit)));
+      for (const contract::TenantListing& listing : tenants) {
+        idl::TenantListing& wire = response.tenants.emplace_back();
+        wire.tenant = listing.tenant;
+        wire.stats = StatsToWire(listing.stats);
+      }
       return Status::Ok();
     });
   }

@@ -51,9 +51,9 @@ Metastore::Metastore(const Options& options, consensus::Consensus& consensus,
                      const kv::KeyValueStore& store, const Clock& clock, MetricsRegistry& registry)
     : options_(options),
       consensus_(consensus),
-      store_(store),
       clock_(clock),
       metrics_(registry),
+      queries_(options.query, consensus, store, clock, registry),
       members_(static_cast<uint64_t>(clock.NowNs() / kNsPerMs)) {}
 
 void Metastore::AddBlocks(const contract::RequestContext& context,
@@ -102,36 +102,32 @@ void Metastore::Finish(int64_t start_ns, Result<std::vector<index::AddedBlock>> 
 
 Result<std::vector<BlockMeta>> Metastore::FindBlocks(const contract::RequestContext& context,
                                                      const contract::FindBlocksRequest& request) {
-  const int64_t start_ns = clock_.MonotonicNs();
-  auto found = [&]() -> Result<std::vector<BlockMeta>> {
-    RETURN_IF_ERROR(consensus_.ReadBarrier(context.deadline_ns));
-    return index::FindBlocks(*store_.Snapshot(),
-                             {.tenants = request.tenants,
-                              .start_ns = request.start_ns,
-                              .end_ns = request.end_ns,
-                              .service = request.service,
-                              .profile_type = request.profile_type},
-                             options_.query);
-  }();
-  metrics_.find_blocks.Observe(found.status(), clock_.MonotonicNs() - start_ns);
-  if (!found.ok()) return found.status().Annotate("finding blocks");
-  return found;
+  return queries_.FindBlocks(context, request);
 }
 
 Result<contract::TenantStats> Metastore::GetTenantStats(const contract::RequestContext& context,
                                                         const std::string& tenant) {
-  const int64_t start_ns = clock_.MonotonicNs();
-  auto summary = [&]() -> Result<index::TenantSummary> {
-    RETURN_IF_ERROR(consensus_.ReadBarrier(context.deadline_ns));
-    return index::ReadTenantSummary(*store_.Snapshot(), tenant);
-  }();
-  metrics_.get_tenant_stats.Observe(summary.status(), clock_.MonotonicNs() - start_ns);
-  if (!summary.ok()) return summary.status().Annotate("reading a tenant's statistics");
-  return contract::TenantStats{.data_ingested = summary->data_ingested,
-                               .oldest_ns = summary->oldest_ns,
-                               .newest_ns = summary->newest_ns,
-                               .blocks = summary->blocks,
-                               .bytes = summary->bytes};
+  return queries_.GetTenantStats(context, tenant);
+}
+
+Result<contract::QueryLabelsResponse> Metastore::QueryLabels(const contract::RequestContext& context,
+                                                             const contract::QueryLabelsRequest& request) {
+  return queries_.QueryLabels(context, request);
+}
+
+Result<contract::GetBlocksResponse> Metastore::GetBlocks(const contract::RequestContext& context,
+                                                     const std::vector<Ulid>& ids) {
+  return queries_.GetBlocks(context, ids);
+}
+
+Result<std::vector<Ulid>> Metastore::ListBlocks(const contract::RequestContext& context,
+                                            const std::optional<Ulid>& after, size_t limit) {
+  return queries_.ListBlocks(context, after, limit);
+}
+
+Result<std::vector<contract::TenantListing>> Metastore::ListTenants(const contract::RequestContext& context,
+                                                                const std::string& after, size_t limit) {
+  return queries_.ListTenants(context, after, limit);
 }
 
 Status Metastore::CheckLeader() const {

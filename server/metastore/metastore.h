@@ -2,9 +2,8 @@
 // is the metadata index.
 //
 // AddBlocks validates, packs the blocks into as few commands as fit, and proposes them with the caller's deadline;
-// concurrent calls share one commit in the consensus thread. FindBlocks and GetTenantStats take a read barrier, which
-// concurrent readers share, and then read a snapshot of the store on the caller's thread. Members are soft state of the
-// leader.
+// concurrent calls share one commit in the consensus thread. Questions to the index: index_queries.h. Members are soft
+// state of the leader.
 // Limits: a block's metadata must fit one command (about 1 MiB); queries as in index_limits.h; MemberTable's.
 // Borrows everything it is given. Consensus must be stopped before this is destroyed: callbacks of proposals refer to it.
 // Thread-safe.
@@ -14,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/contract/metastore.h"
+#include "server/metastore/index_queries.h"
 #include "server/metastore/member_table.h"
 #include "server/metastore/metastore_metrics.h"
 #include "store/consensus/consensus.h"
@@ -39,6 +39,14 @@ class Metastore final : public contract::Metastore {
                                             const contract::FindBlocksRequest& request) override;
   Result<contract::TenantStats> GetTenantStats(const contract::RequestContext& context,
                                                const std::string& tenant) override;
+  Result<contract::QueryLabelsResponse> QueryLabels(const contract::RequestContext& context,
+                                                    const contract::QueryLabelsRequest& request) override;
+  Result<contract::GetBlocksResponse> GetBlocks(const contract::RequestContext& context,
+                                                const std::vector<Ulid>& ids) override;
+  Result<std::vector<Ulid>> ListBlocks(const contract::RequestContext& context, const std::optional<Ulid>& after,
+                                       size_t limit) override;
+  Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext& context,
+                                                           const std::string& after, size_t limit) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
   Status Ready() override;
@@ -54,9 +62,9 @@ class Metastore final : public contract::Metastore {
 
   const Options options_;
   consensus::Consensus& consensus_;
-  const kv::KeyValueStore& store_;
   const Clock& clock_;
   MetastoreMetrics metrics_;
+  IndexQueries queries_;
   std::mutex mu_;
   MemberTable members_;  // guarded by mu_
 };

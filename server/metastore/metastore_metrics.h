@@ -41,8 +41,6 @@ class RequestMetrics {
 struct MetastoreMetrics {
   explicit MetastoreMetrics(MetricsRegistry& registry)
       : add_blocks(registry, "add_blocks"),
-        find_blocks(registry, "find_blocks"),
-        get_tenant_stats(registry, "get_tenant_stats"),
         blocks_added_total(registry.GetCounter("brazier_metastore_blocks_added_total",
                                                "Blocks registered, repeats of an id not counted.")),
         blocks_repeated_total(
@@ -55,8 +53,6 @@ struct MetastoreMetrics {
                                         "Processes whose heartbeats arrive.")) {}
 
   RequestMetrics add_blocks;
-  RequestMetrics find_blocks;
-  RequestMetrics get_tenant_stats;
   Counter& blocks_added_total;
   Counter& blocks_repeated_total;
   Counter& profiles_hidden_total;

@@ -224,6 +224,26 @@ Result<contract::TenantStats> MetastoreRole::GetTenantStats(const contract::Requ
   return metastore ? metastore->GetTenantStats(context, tenant) : NoGroup();
 }
 
+Result<contract::QueryLabelsResponse> MetastoreRole::QueryLabels(const contract::RequestContext& context,
+                                                             const contract::QueryLabelsRequest& request) {
+  return parts_->metastore->QueryLabels(context, request);
+}
+
+Result<contract::GetBlocksResponse> MetastoreRole::GetBlocks(const contract::RequestContext& context,
+                                                     const std::vector<Ulid>& ids) {
+  return parts_->metastore->GetBlocks(context, ids);
+}
+
+Result<std::vector<Ulid>> MetastoreRole::ListBlocks(const contract::RequestContext& context,
+                                            const std::optional<Ulid>& after, size_t limit) {
+  return parts_->metastore->ListBlocks(context, after, limit);
+}
+
+Result<std::vector<contract::TenantListing>> MetastoreRole::ListTenants(const contract::RequestContext& context,
+                                                                const std::string& after, size_t limit) {
+  return parts_->metastore->ListTenants(context, after, limit);
+}
+
 Status MetastoreRole::Heartbeat(const contract::RequestContext& context, const Member& member) {
   auto* metastore = parts_->metastore();
   return metastore ? metastore->Heartbeat(context, member) : NoGroup();

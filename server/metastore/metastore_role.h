@@ -63,6 +63,14 @@ class MetastoreRole final : public contract::Metastore {
                                             const contract::FindBlocksRequest& request) override;
   Result<contract::TenantStats> GetTenantStats(const contract::RequestContext& context,
                                                const std::string& tenant) override;
+  Result<contract::QueryLabelsResponse> QueryLabels(const contract::RequestContext& context,
+                                                    const contract::QueryLabelsRequest& request) override;
+  Result<contract::GetBlocksResponse> GetBlocks(const contract::RequestContext& context,
+                                                const std::vector<Ulid>& ids) override;
+  Result<std::vector<Ulid>> ListBlocks(const contract::RequestContext& context, const std::optional<Ulid>& after,
+                                       size_t limit) override;
+  Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext& context,
+                                                           const std::string& after, size_t limit) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
   // OK when this member can serve now: as the leader, commit; as another, ask a leader that it knows.

@@ -108,6 +108,8 @@ std::string BlockKey(const Ulid& id) {
   return key;
 }
 
+std::string TenantPrefix() { return KeyOf(KeyKind::kTenant, 0); }
+
 std::string TenantKey(std::string_view tenant) {
   std::string key = KeyOf(KeyKind::kTenant, tenant.size() + 2);
   AppendName(key, tenant);

@@ -64,6 +64,7 @@ inline constexpr size_t kIdBytes = 16;
 // The first bytes of all keys of the kind.
 std::string KindPrefix(KeyKind kind);
 std::string BlockKey(const Ulid& id);
+std::string TenantPrefix();  // all tenants
 std::string TenantKey(std::string_view tenant);
 std::string UpgradeKey();
 std::string VersionKey();

@@ -49,6 +49,14 @@ class Finder final : public DatasetScan {
   std::vector<FoundDataset> found_;
 };
 
+TenantSummary SummaryOf(const TenantEntry& entry) {
+  return {.data_ingested = true,
+          .oldest_ns = entry.oldest_ns,
+          .newest_ns = entry.newest_ns,
+          .blocks = entry.blocks,
+          .bytes = entry.bytes};
+}
+
 }  // namespace
 
 Result<std::vector<BlockMeta>> FindBlocks(const kv::Reader& reader, const BlockSelection& selection,
@@ -79,11 +87,29 @@ Result<TenantSummary> ReadTenantSummary(const kv::Reader& reader, std::string_vi
   if (value.status().code() == Code::kNotFound) return TenantSummary{};
   RETURN_IF_ERROR(value.status());
   ASSIGN_OR_RETURN(const TenantEntry entry, DecodeTenantEntry(*value));
-  return TenantSummary{.data_ingested = true,
-                       .oldest_ns = entry.oldest_ns,
-                       .newest_ns = entry.newest_ns,
-                       .blocks = entry.blocks,
-                       .bytes = entry.bytes};
+  return SummaryOf(entry);
+}
+
+Result<std::vector<std::pair<std::string, TenantSummary>>> ListTenants(const kv::Reader& reader, std::string_view after,
+                                                                       size_t limit) {
+  std::vector<std::pair<std::string, TenantSummary>> tenants;
+  if (limit == 0) return tenants;
+  const std::string prefix = TenantPrefix();
+  const std::string begin = after.empty() ? prefix : TenantKey(after) + '\0';  // the first key above
+  Status bad;
+  RETURN_IF_ERROR(reader.Scan(
+      Family::kState, begin, PrefixEnd(prefix), [&](std::string_view key, std::string_view value) {
+        key.remove_prefix(prefix.size());
+        auto& [tenant, summary] = tenants.emplace_back();
+        const auto entry = DecodeTenantEntry(value);
+        if (!entry.ok()) bad = entry.status();
+        if (!TakeName(key, tenant)) bad = Corruption("an index tenant key is not well-formed");
+        if (!bad.ok()) return false;
+        summary = SummaryOf(*entry);
+        return tenants.size() < limit;
+      }));
+  RETURN_IF_ERROR(bad);
+  return tenants;
 }
 
 Result<std::vector<std::string>> ListTenants(const kv::Reader& reader, std::string_view after, size_t limit) {

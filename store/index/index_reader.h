@@ -78,6 +78,10 @@ Result<TenantSummary> ReadTenantSummary(const kv::Reader& reader, std::string_vi
 // Tenants that have blocks, in order, above `after` (empty: from the first), at most `limit`.
 Result<std::vector<std::string>> ListTenants(const kv::Reader& reader, std::string_view after, size_t limit);
 
+// Tenants in their order, above `after`, at most `limit`.
+Result<std::vector<std::pair<std::string, TenantSummary>>> ListTenants(const kv::Reader& reader, std::string_view after,
+                                                                       size_t limit);
+
 // Ids of known blocks in their order, above `after` when there is one, at most `limit`.
 Result<std::vector<Ulid>> ListBlockIds(const kv::Reader& reader, const std::optional<Ulid>& after, size_t limit);
 // A block as AddBlocks took it, with all datasets and their hidden profiles, without identities. kNotFound when the id is

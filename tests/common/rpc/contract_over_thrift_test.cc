@@ -287,7 +287,8 @@ TEST_F(MetastoreOverThrift, FindStatsHeartbeatMembersMakeTheRoundTrip) {
                                                  .start_ns = -5,
                                                  .end_ns = 1'700'000'000'000'000'000,
                                                  .service = "api",
-                                                 .profile_type = "t"});
+                                                 .profile_type = "t",
+                                                 .selector = "{pod=\"a\"}"});
   ASSERT_TRUE(blocks.ok()) << blocks.status().ToString();
   EXPECT_EQ(*blocks, std::vector{block});
   ASSERT_EQ(metastore.found.size(), 1u);
@@ -296,6 +297,7 @@ TEST_F(MetastoreOverThrift, FindStatsHeartbeatMembersMakeTheRoundTrip) {
   EXPECT_EQ(metastore.found[0].end_ns, 1'700'000'000'000'000'000);
   EXPECT_EQ(metastore.found[0].service, "api");
   EXPECT_EQ(metastore.found[0].profile_type, "t");
+  EXPECT_EQ(metastore.found[0].selector, "{pod=\"a\"}");
 
   auto stats = client.GetTenantStats(Within(5000), "team-a");
   ASSERT_TRUE(stats.ok());
@@ -313,6 +315,88 @@ TEST_F(MetastoreOverThrift, FindStatsHeartbeatMembersMakeTheRoundTrip) {
   EXPECT_EQ(members->version, 1ull << 60);
   EXPECT_EQ(members->members, std::vector{member});
   EXPECT_TRUE(client.Ready().ok());
+}
+
+TEST_F(MetastoreOverThrift, LabelQueriesMakeTheRoundTrip) {
+  StartServer();
+  contract::QueryLabelsResponse answer;
+  answer.reports.resize(2);
+  answer.reports[0].kind = ReportKind::kLabelValues;
+  answer.reports[0].strings = {"", "a", std::string("nul\0byte", 8)};
+  answer.reports[1].kind = ReportKind::kSeries;
+  // More elements than a message of lists may have.
+  for (int i = 0; i < 30'000; ++i) {
+    Labels labels;
+    for (const char* name : {"a", "b", "c", "d", "e"}) labels.Set(name, std::to_string(i));
+    answer.reports[1].series.insert(labels);
+  }
+  answer.unanswered = {MakeBlock()};
+  answer.datasets_answered = 12;
+  answer.newest_data_ns = 1'700'000'000'000'000'000;
+  metastore.labels_answer = answer;
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const contract::QueryLabelsRequest request = {.tenants = {"a", "b"},
+                                                .start_ns = -5,
+                                                .end_ns = 9,
+                                                .selector = "{pod=~\"x.*\"}",
+                                                .reports = {{.kind = ReportKind::kLabelValues, .label_name = "pod"},
+                                                            {.kind = ReportKind::kSeries, .label_names = {"a", "b"}}}};
+  const auto got = client.QueryLabels(Within(5000), request);
+  ASSERT_TRUE(got.ok()) << got.status().ToString();
+  ASSERT_EQ(got->reports.size(), 2u);
+  EXPECT_EQ(got->reports[0].kind, ReportKind::kLabelValues);
+  EXPECT_EQ(got->reports[0].strings, answer.reports[0].strings);
+  EXPECT_EQ(got->reports[1].series, answer.reports[1].series);
+  EXPECT_EQ(got->unanswered, answer.unanswered);
+  EXPECT_EQ(got->datasets_answered, 12u);
+  EXPECT_EQ(got->newest_data_ns, answer.newest_data_ns);
+  ASSERT_EQ(metastore.labels_asked.size(), 1u);
+  const contract::QueryLabelsRequest& asked = metastore.labels_asked[0];
+  EXPECT_EQ(asked.tenants, request.tenants);
+  EXPECT_EQ(asked.start_ns, -5);
+  EXPECT_EQ(asked.end_ns, 9);
+  EXPECT_EQ(asked.selector, request.selector);
+  ASSERT_EQ(asked.reports.size(), 2u);
+  EXPECT_EQ(asked.reports[0].kind, ReportKind::kLabelValues);
+  EXPECT_EQ(asked.reports[0].label_name, "pod");
+  EXPECT_EQ(asked.reports[1].label_names, request.reports[1].label_names);
+
+  // Reports that were not asked for are the peer's fault; kinds that are none of labels are the caller's.
+  EXPECT_EQ(client.QueryLabels(Within(5000), {.reports = {{.kind = ReportKind::kSeries}}}).status().code(), Code::kInternal);
+  EXPECT_EQ(client.QueryLabels(Within(5000), {.reports = {{.kind = ReportKind::kPprof}}}).status().code(),
+            Code::kInvalidArgument);
+}
+
+TEST_F(MetastoreOverThrift, BlocksByIdAndListsMakeTheRoundTrip) {
+  StartServer();
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const Ulid first{{1, 2}}, second{{UINT64_MAX, 3}};
+  metastore.blocks_answer = {.blocks = {MakeBlock()}, .unknown = {second}};
+  metastore.blocks_answer.blocks[0].datasets[0].lists_label_sets = true;
+  metastore.blocks_answer.blocks[0].datasets[0].label_sets = {Labels(std::vector<Label>{{"pod", "a"}})};
+  const auto blocks = client.GetBlocks(Within(5000), {first, second});
+  ASSERT_TRUE(blocks.ok()) << blocks.status().ToString();
+  EXPECT_EQ(metastore.ids_asked, (std::vector<Ulid>{first, second}));
+  EXPECT_EQ(blocks->blocks, metastore.blocks_answer.blocks);
+  EXPECT_EQ(blocks->unknown, std::vector<Ulid>{second});
+
+  metastore.ids_answer = {first, second};
+  EXPECT_EQ(*client.ListBlocks(Within(5000), std::nullopt, SIZE_MAX), metastore.ids_answer);
+  EXPECT_FALSE(metastore.blocks_after.has_value());
+  EXPECT_EQ(metastore.limit_asked, contract::Metastore::kIdsPerListMax);
+  EXPECT_TRUE(client.ListBlocks(Within(5000), first, 7).ok());
+  EXPECT_EQ(metastore.blocks_after, first);
+  EXPECT_EQ(metastore.limit_asked, 7u);
+  EXPECT_TRUE(client.ListBlocks(Within(5000), first, 0)->empty());
+
+  metastore.tenants_answer = {{"a", {.data_ingested = true, .oldest_ns = 1, .newest_ns = 2, .blocks = 3, .bytes = 4}}, {"b", {}}};
+  const auto tenants = client.ListTenants(Within(5000), "Z", 2);
+  ASSERT_TRUE(tenants.ok()) << tenants.status().ToString();
+  EXPECT_EQ(metastore.tenants_after, "Z");
+  EXPECT_EQ(metastore.limit_asked, 2u);
+  ASSERT_EQ(tenants->size(), 2u);
+  EXPECT_EQ(tenants->at(0).tenant, "a");
+  EXPECT_EQ(tenants->at(0).stats.bytes, 4u);
 }
 
 TEST_F(MetastoreOverThrift, ServerThatComesBackIsFoundAgain) {

@@ -127,6 +127,40 @@ struct FakeMetastore final : contract::Metastore {
   }
   Result<MemberList> Members(const contract::RequestContext&) override { return members; }
   Status Ready() override { return ready; }
+  Result<contract::QueryLabelsResponse> QueryLabels(const contract::RequestContext& context,
+                                                    const contract::QueryLabelsRequest& request) override {
+    std::lock_guard lock(mu);
+    labels_asked.push_back(request);
+    return labels_answer;
+  }
+  Result<contract::GetBlocksResponse> GetBlocks(const contract::RequestContext&, const std::vector<Ulid>& ids) override {
+    std::lock_guard lock(mu);
+    ids_asked = ids;
+    return blocks_answer;
+  }
+  Result<std::vector<Ulid>> ListBlocks(const contract::RequestContext&, const std::optional<Ulid>& after,
+                                       size_t limit) override {
+    std::lock_guard lock(mu);
+    blocks_after = after;
+    limit_asked = limit;
+    return ids_answer;
+  }
+  Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext&, const std::string& after,
+                                                           size_t limit) override {
+    std::lock_guard lock(mu);
+    tenants_after = after;
+    limit_asked = limit;
+    return tenants_answer;
+  }
+  std::vector<contract::QueryLabelsRequest> labels_asked;
+  Result<contract::QueryLabelsResponse> labels_answer = contract::QueryLabelsResponse{};
+  std::vector<Ulid> ids_asked;
+  contract::GetBlocksResponse blocks_answer;
+  std::optional<Ulid> blocks_after;
+  std::vector<Ulid> ids_answer;
+  std::string tenants_after;
+  std::vector<contract::TenantListing> tenants_answer;
+  size_t limit_asked = 0;
 };
 
 struct FakeQueryFrontend final : contract::QueryFrontend {

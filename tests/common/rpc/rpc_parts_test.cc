@@ -151,6 +151,28 @@ TEST(CallQueue, IsBoundedInBytesAndTellsEveryCall) {
   EXPECT_EQ(gauge.value(), 0);
 }
 
+TEST(ConvertMetastore, IdsAreSixteenBigEndianBytes) {
+  const std::vector<Ulid> ids = {Ulid{{0x0102030405060708, 9}}, Ulid{}};
+  const std::string bytes = IdsToWire(ids);
+  ASSERT_EQ(bytes.size(), 32u);
+  EXPECT_EQ(bytes.substr(0, 9), std::string("\1\2\3\4\5\6\7\x08\0", 9));
+  EXPECT_EQ(*IdsFromWire(bytes), ids);
+  for (size_t n = 1; n < 16; ++n) EXPECT_EQ(IdsFromWire(bytes.substr(0, n)).status().code(), Code::kInvalidArgument);
+}
+
+TEST(ConvertMetastore, OtherKindsThanLabelsAreRefused) {
+  for (const int32_t kind : {0, 1, 2, 7, 99, -1, 256 + 4, INT32_MAX}) {
+    idl::QueryLabelsRequest request;
+    request.reports.emplace_back().kind = kind;
+    EXPECT_EQ(LabelsRequestFromWire(request).status().code(), Code::kInvalidArgument) << kind;
+  }
+  for (const int32_t kind : {3, 4, 5, 6}) {
+    idl::QueryLabelsRequest request;
+    request.reports.emplace_back().kind = kind;
+    EXPECT_TRUE(LabelsRequestFromWire(request).ok()) << kind;
+  }
+}
+
 TEST(ConvertMetastore, UnknownEncodingAndBrokenBytesNameTheBlock) {
   std::vector<idl::EncodedBlockMeta> wire = BlocksToWire({BlockMeta{}, BlockMeta{}});
   ASSERT_TRUE(BlocksFromWire(wire).ok());

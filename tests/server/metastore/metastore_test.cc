@@ -202,6 +202,101 @@ TEST_F(MetastoreTest, ReadsWaitForTheBarrier) {
   EXPECT_EQ(consensus_->barriers, 2);
 }
 
+// A block of tenant t: service "s" with these pods, times 100 to 200.
+BlockMeta PodsBlock(uint64_t n, std::vector<std::string> pods) {
+  BlockMeta block = MakeBlock(n, {MakeDataset("t", "s", 100, 200, {n})});
+  block.datasets[0].lists_label_sets = true;
+  for (const std::string& pod : pods) {
+    block.datasets[0].label_sets.push_back(
+        Labels(std::vector<Label>{{"__profile_type__", "cpu"}, {"pod", pod}, {"service_name", "s"}}));
+  }
+  return block;
+}
+
+TEST_F(MetastoreTest, SelectorsReachTheIndex) {
+  ASSERT_TRUE(Add({PodsBlock(1, {"a", "b"}), PodsBlock(2, {"c"}), Block(3, {30})}).ok());
+  const auto find = [&](const std::string& selector) {
+    return metastore_->FindBlocks(context_, {.tenants = {"t"}, .start_ns = 0, .end_ns = 1000, .selector = selector});
+  };
+  EXPECT_EQ(find("")->size(), 3u);
+  ASSERT_EQ(find("{pod=\"c\"}")->size(), 2u) << "block 3 lists nothing";
+  EXPECT_EQ(find("{pod=\"c\"}")->at(0).id, index::IdOf(2));
+  EXPECT_EQ(find("{pod=~\"a|c\"}")->size(), 3u);
+  EXPECT_EQ(find("{pod=").status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(MetastoreTest, LabelsAreAnsweredFromTheIndex) {
+  ASSERT_TRUE(Add({PodsBlock(1, {"a", "b"}), PodsBlock(2, {"c"}), Block(3, {30})}).ok());
+  contract::QueryLabelsRequest request = {.tenants = {"t"},
+                                          .start_ns = 0,
+                                          .end_ns = 1000,
+                                          .selector = "{pod!=\"b\", service_name=\"s\", __profile_type__=\"cpu\"}",
+                                          .reports = {{.kind = ReportKind::kLabelValues, .label_name = "pod"},
+                                                      {.kind = ReportKind::kLabelNames}}};
+  auto labels = metastore_->QueryLabels(context_, request);
+  ASSERT_TRUE(labels.ok()) << labels.status().ToString();
+  EXPECT_EQ(labels->reports.at(0).strings, (std::set<std::string>{"a", "c"}));
+  EXPECT_EQ(labels->reports.at(1).strings, (std::set<std::string>{"__profile_type__", "pod", "service_name"}));
+  EXPECT_EQ(labels->datasets_answered, 2u);
+  EXPECT_EQ(labels->newest_data_ns, 200);
+  ASSERT_EQ(labels->unanswered.size(), 1u);
+  EXPECT_EQ(labels->unanswered[0].id, index::IdOf(3));
+  request.selector = "{";
+  EXPECT_EQ(metastore_->QueryLabels(context_, request).status().code(), Code::kInvalidArgument);
+  request.selector.clear();
+  request.reports = {{.kind = ReportKind::kPprof}};
+  EXPECT_EQ(metastore_->QueryLabels(context_, request).status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(MetastoreTest, BlocksByIdAndListsArePagedBehindTheBarrier) {
+  std::vector<BlockMeta> blocks;
+  std::vector<Ulid> ids;
+  for (uint64_t n = 1; n <= 5; ++n) {
+    blocks.push_back(PodsBlock(n, {"a"}));
+    blocks.back().datasets[0].tenant = n % 2 == 0 ? "t" : "u";
+    blocks.back().symbols.clear();
+    ids.push_back(blocks.back().id);
+  }
+  ASSERT_TRUE(Add(blocks).ok());
+  const auto got = metastore_->GetBlocks(context_, {ids[3], index::IdOf(77), ids[0]});
+  ASSERT_TRUE(got.ok());
+  ASSERT_EQ(got->blocks.size(), 2u);
+  EXPECT_EQ(got->blocks[0].id, ids[3]);
+  EXPECT_EQ(got->blocks[0].datasets[0].label_sets, blocks[3].datasets[0].label_sets);
+  EXPECT_EQ(got->unknown, std::vector<Ulid>{index::IdOf(77)});
+  EXPECT_EQ(metastore_->GetBlocks(context_, std::vector<Ulid>(1001)).status().code(), Code::kInvalidArgument);
+
+  std::vector<Ulid> listed;
+  for (std::optional<Ulid> after; listed.size() < 9;) {
+    const auto page = metastore_->ListBlocks(context_, after, 2);
+    ASSERT_TRUE(page.ok());
+    listed.insert(listed.end(), page->begin(), page->end());
+    if (page->size() < 2) break;
+    after = page->back();
+  }
+  EXPECT_EQ(listed, ids);
+  const auto tenants = metastore_->ListTenants(context_, "", SIZE_MAX);
+  ASSERT_TRUE(tenants.ok());
+  ASSERT_EQ(tenants->size(), 2u);
+  EXPECT_EQ(tenants->at(0).tenant, "t");
+  EXPECT_EQ(tenants->at(0).stats.blocks, 2u);
+  EXPECT_EQ(metastore_->ListTenants(context_, "t", SIZE_MAX)->at(0).tenant, "u");
+  EXPECT_EQ(metastore_->ListTenants(context_, "", 1)->size(), 1u);
+  EXPECT_TRUE(metastore_->ListTenants(context_, "u", 5)->empty());
+
+  const int barriers = consensus_->barriers;
+  consensus_->barrier_status = Unavailable("no leader");
+  EXPECT_EQ(metastore_->GetBlocks(context_, {}).status().code(), Code::kUnavailable);
+  EXPECT_EQ(metastore_->ListBlocks(context_, {}, 1).status().code(), Code::kUnavailable);
+  EXPECT_EQ(metastore_->ListTenants(context_, "", 1).status().code(), Code::kUnavailable);
+  EXPECT_EQ(metastore_->QueryLabels(context_, {.tenants = {"t"}}).status().code(), Code::kUnavailable);
+  EXPECT_EQ(consensus_->barriers, barriers + 4);
+  for (const char* method : {"get_blocks", "list_blocks", "list_tenants", "query_labels"}) {
+    EXPECT_EQ(registry_.GetCounter("brazier_metastore_requests_total", "", {{"method", method}, {"code", "unavailable"}}).value(), 1u)
+        << method;
+  }
+}
+
 TEST_F(MetastoreTest, QueryLimitsApply) {
   for (uint64_t n = 1; n <= 51; ++n) ASSERT_TRUE(Add({Block(n, {n})}).ok());
   EXPECT_EQ(FindAll().status().code(), Code::kResourceExhausted);

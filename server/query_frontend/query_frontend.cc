@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/model/label_report.h"
 #include "common/observe/log.h"
 #include "server/query_frontend/query_planner.h"
 #include "server/query_frontend/query_validation.h"
@@ -10,6 +11,25 @@ namespace brazier::query_frontend {
 namespace {
 
 Status Cancelled() { return {Code::kCancelled, "nobody waits for the query's answer any more"}; }
+
+bool AsksForLabelsOnly(const QuerySpec& spec) {
+  return std::all_of(spec.reports.begin(), spec.reports.end(),
+                     [](const ReportRequest& report) { return LabelReport::IsLabelKind(report.kind); });
+}
+
+// The way over the blocks may still have an answer: the metastore is of before label queries, or the index would build more than it
+// may, where backends have limits of their own.
+bool MayBeAnsweredByBlocks(const Status& status) {
+  return status.code() == Code::kUnimplemented ||
+         (status.code() == Code::kResourceExhausted &&
+          (status.reason() == "index_query_limit" || status.reason() == "answer_size_limit"));
+}
+
+Counter& LabelQueries(MetricsRegistry& registry, const char* answered_by) {
+  return registry.GetCounter("brazier_query_frontend_label_queries_total",
+                             "Queries for nothing but labels, by what was read for the answer.",
+                             {{"answered_by", answered_by}});
+}
 
 }  // namespace
 
@@ -26,6 +46,9 @@ QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& 
                                      "Queries whose clients went away before the answer.")),
       retries_(registry.GetCounter("brazier_query_frontend_retries_total",
                                    "Executions repeated on another backend or with a new plan.")),
+      labels_by_index_(LabelQueries(registry, "index")),
+      labels_by_both_(LabelQueries(registry, "index_and_blocks")),
+      labels_by_blocks_(LabelQueries(registry, "blocks")),
       seconds_(registry.GetHistogram("brazier_query_frontend_query_seconds", "Answering one query.",
                                      LatencyBounds())) {}
 
@@ -73,7 +96,40 @@ Result<QueryResult> QueryFrontend::Attempt(const contract::RequestContext& conte
                                            const QuerySpec& spec,
                                            const contract::FindBlocksRequest& find) {
   if (context.IsCancelled()) return Cancelled();
+  if (!AsksForLabelsOnly(spec)) return AttemptOverBlocks(context, spec, find);
+  Result<contract::QueryLabelsResponse> labels = metastore_.QueryLabels(context, {.tenants = find.tenants,
+                                                                                  .start_ns = spec.start_ns,
+                                                                                  .end_ns = spec.end_ns,
+                                                                                  .selector = find.selector,
+                                                                                  .reports = spec.reports});
+  if (!labels.ok() && MayBeAnsweredByBlocks(labels.status())) {
+    labels_by_blocks_.Add();
+    return AttemptOverBlocks(context, spec, find);
+  }
+  RETURN_IF_ERROR(labels.status());
+  (labels->unanswered.empty() ? labels_by_index_ : labels_by_both_).Add();
+  QueryResult result;
+  if (!labels->unanswered.empty()) {
+    ASSIGN_OR_RETURN(result, Read(context, spec, std::move(labels->unanswered)));
+  }
+  if (result.reports.empty()) result.reports.resize(labels->reports.size());
+  if (result.reports.size() != labels->reports.size()) return Internal("reports that were not asked for");
+  for (size_t i = 0; i < result.reports.size(); ++i) {
+    MergeLabelReports(labels->reports[i], std::move(result.reports[i]));
+  }
+  result.reports = std::move(labels->reports);
+  result.stats.newest_data_ns = std::max(result.stats.newest_data_ns, labels->newest_data_ns);
+  return result;
+}
+
+Result<QueryResult> QueryFrontend::AttemptOverBlocks(const contract::RequestContext& context, const QuerySpec& spec,
+                                                     const contract::FindBlocksRequest& find) {
   ASSIGN_OR_RETURN(std::vector<BlockMeta> blocks, metastore_.FindBlocks(context, find));
+  return Read(context, spec, std::move(blocks));
+}
+
+Result<QueryResult> QueryFrontend::Read(const contract::RequestContext& context, const QuerySpec& spec,
+                                        std::vector<BlockMeta> blocks) {
   PlannerLimits limits;
   limits.read_node_bytes_max = options_.read_node_bytes_max;
   const QueryPlan plan = PlanQuery(spec, std::move(blocks), limits);

@@ -1,5 +1,6 @@
 // QueryFrontend: validates a query, finds its blocks, plans, executes on a query-backend, answers completely or with
-// an error. Stateless; blocks the caller's thread. Thread-safe.
+// an error. A query that asks for nothing but labels goes to the index first: then only blocks that the index cannot answer
+// are read. Stateless; blocks the caller's thread. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -28,6 +29,11 @@ class QueryFrontend final : public contract::QueryFrontend {
   // Finds, plans and executes once.
   Result<QueryResult> Attempt(const contract::RequestContext& context, const QuerySpec& spec,
                               const contract::FindBlocksRequest& find);
+  Result<QueryResult> AttemptOverBlocks(const contract::RequestContext& context, const QuerySpec& spec,
+                                        const contract::FindBlocksRequest& find);
+  // Plans and executes over these blocks. An empty result when there is nothing to read.
+  Result<QueryResult> Read(const contract::RequestContext& context, const QuerySpec& spec,
+                           std::vector<BlockMeta> blocks);
   Result<QueryResult> Execute(const contract::RequestContext& context, const QueryPlan& plan);
 
   const QueryFrontendOptions options_;
@@ -38,6 +44,10 @@ class QueryFrontend final : public contract::QueryFrontend {
   Counter& failures_;
   Counter& cancelled_;
   Counter& retries_;
+  // Label queries, by how they were answered.
+  Counter& labels_by_index_;
+  Counter& labels_by_both_;
+  Counter& labels_by_blocks_;
   Histogram& seconds_;
   std::atomic<uint64_t> next_peer_{0};
 };

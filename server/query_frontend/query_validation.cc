@@ -114,6 +114,7 @@ Result<ValidQuery> ValidateQuery(const contract::QueryRequest& request,
     out.find.start_ns = std::min(out.find.start_ns, out.spec.start_ns - report.step_ns + 1);
   }
   out.find.service = selector.EqualValue(label::kServiceName);
+  if (!selector.matchers().empty()) out.find.selector = out.spec.selector;
   out.find.profile_type = selector.EqualValue(label::kProfileType);
   return out;
 }

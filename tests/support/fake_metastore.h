@@ -45,7 +45,7 @@ class FakeMetastore final : public contract::Metastore {
     if (!find_failure_.ok()) return find_failure_;
     std::vector<BlockMeta> found;
     for (const auto& [id, block] : blocks_) {
-      BlockMeta answer = block;
+      BlockMeta answer = block;  // the selector is for an index to use or not
       std::erase_if(answer.datasets, [&](const DatasetMeta& d) { return !Matches(d, request); });
       for (DatasetMeta& d : answer.datasets) d.identities.clear();
       if (!answer.datasets.empty()) found.push_back(std::move(answer));

@@ -60,6 +60,7 @@ TEST(QueryValidation, BecomesASpecAndALookUp) {
   }
   EXPECT_EQ(q.find.tenants, request.tenants);
   EXPECT_EQ(q.find.service, "api");
+  EXPECT_EQ(q.find.selector, q.spec.selector);
   EXPECT_EQ(q.find.profile_type, kCpu);
   EXPECT_EQ(q.find.start_ns, request.start_ns);
   EXPECT_EQ(q.find.end_ns, request.end_ns);
@@ -71,6 +72,7 @@ TEST(QueryValidation, LabelQueriesNeedNoProfileType) {
   request.selectors = {"{}"};
   const ValidQuery q = Valid(request);
   EXPECT_TRUE(q.find.profile_type.empty());
+  EXPECT_TRUE(q.find.selector.empty()) << q.find.selector;
   EXPECT_TRUE(q.find.service.empty());
   for (const ReportKind kind : {ReportKind::kFlameGraph, ReportKind::kTimeSeries, ReportKind::kPprof}) {
     request = Request(kind);

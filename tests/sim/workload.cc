@@ -117,6 +117,13 @@ BlockMeta Workload::MakeBlock() {
     }
     dataset.profile_count = static_cast<uint32_t>(dataset.identities.size());
     dataset.sample_count = 10;
+    // Few label sets, so that most are known to the index, in some members by its cache only.
+    dataset.lists_label_sets = number % 7 != 0;
+    for (uint64_t pod = number % 3; dataset.lists_label_sets && pod < 6; pod += 1 + number % 2) {
+      Labels& labels = dataset.label_sets.emplace_back();
+      labels.Set(label::kServiceName, service);
+      labels.Set("pod", std::to_string(pod));
+    }
   }
   world_.checker.Submitted(block);
   return block;

@@ -36,9 +36,11 @@ inline block::BuiltBlock MakeObject(int64_t age_s, uint64_t n, const std::vector
   block::BlockWriter writer(1);
   const int64_t time_ns = kTestNowNs - age_s * kNsPerSecond;
   for (const ProfileSpec& p : profiles) {
+    Labels labels;
+    labels.Set("pod", "p" + std::to_string(p.identity % 3));
     const Hash128 identity = p.identity == 0 ? Hash128{} : Hash128{p.identity, p.identity * 31};
     writer.Add(BatchBuilder(p.tenant, p.service)
-                   .Profile(identity, time_ns, {{"main;work", 7}, {"main;idle", 2}})
+                   .Profile(identity, time_ns, {{"main;work", 7}, {"main;idle", 2}}, labels)
                    .Build());
   }
   Ulid id;

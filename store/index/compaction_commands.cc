@@ -120,7 +120,11 @@ void MetadataIndex::DropLabelSets(const std::set<DayOfService>& touched, kv::Wri
       std::string begin = DatasetPrefix(gone.tenant, gone.service, c);
       std::string end = begin;
       AppendTime(begin, gone.day * kDayNs);
-      AppendTime(end, (gone.day + 1) * kDayNs);
+      if (gone.day < INT64_MAX / kDayNs) {
+        AppendTime(end, (gone.day + 1) * kDayNs);
+      } else {
+        end = PrefixEnd(std::move(end));  // the last day there is
+      }
       visit_keys(begin, end, [&](const std::string&) {
         has_dataset = true;
         return false;

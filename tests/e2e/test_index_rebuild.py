@@ -44,8 +44,8 @@ class IndexRebuildTest(unittest.TestCase):
 
     def index(self, command, *more):
         """(exit code, what was printed)"""
-        done = subprocess.run([CTL, "index", command, f"--from={self.cluster.objects_dir}",
-                               f"--data-dir={self.cluster.data_dir}", *more],
+        where = [] if any(flag.startswith("--server=") for flag in more) else [f"--data-dir={self.cluster.data_dir}"]
+        done = subprocess.run([CTL, "index", command, f"--from={self.cluster.objects_dir}", *where, *more],
                               capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout + done.stderr
 
@@ -86,6 +86,20 @@ class IndexRebuildTest(unittest.TestCase):
     def stop(self):
         self.assertEqual(self.cluster.process.terminate(), 0, self.cluster.process.log())
 
+    def verify_while_it_runs(self):
+        count = len(self.objects())
+        server = f"--server=127.0.0.1:{self.cluster.thrift_port}"
+        time.sleep(0.01)  # without a settle time, blocks of this very millisecond are too new
+        self.assert_index(OK, "verify", server, "--settle=0s", objects=count, index_entries=count, matching=count,
+                          orphans=0, missing=0, mismatches=0, foreign=0)
+        self.assert_index(OK, "verify", server, objects=count, index_entries=0, matching=0, orphans=0, missing=0)
+        lost = self.objects()[5]
+        os.rename(lost, lost + ".away")
+        self.assert_index(FOUND_WRONG, "verify", server, "--settle=0s", index_entries=count, matching=count - 1, missing=1,
+                          foreign=1)
+        os.rename(lost + ".away", lost)
+        self.assertEqual(self.index("verify", "--server=127.0.0.1:1", "--timeout-ms=500")[0], FAILED, "nobody is there")
+
     def test_the_answers_are_those_of_before(self):
         self.cluster.start()
         self.ingest()
@@ -96,6 +110,7 @@ class IndexRebuildTest(unittest.TestCase):
         code, text = self.index("rebuild", "--resume")
         self.assertEqual(code, FAILED, text)
         self.assertIn("cannot be locked", text)
+        self.verify_while_it_runs()
         self.stop()
         count = len(self.objects())
         self.assertGreater(count, 50)

@@ -44,6 +44,9 @@ struct QueryOptions {
 struct IndexOptions {
   std::string bucket;    // folder of the objects
   std::string data_dir;  // of the metastore's process; the index is in <data_dir>/metastore
+  std::string server;    // IndexVerify: instead of a folder, the Thrift address of a metastore that runs
+  int64_t server_timeout_ms = 30'000;                 // of one call
+  int64_t settle_ns = int64_t{600} * 1'000'000'000;   // with a server: blocks younger than this are not compared
   bool resume = false;   // IndexRebuild: continue in an index that is there
   // IndexRebuild: begin with this copy of the index, "newest" or a folder under metastore/snapshots/. Empty: with nothing.
   std::string snapshot;
@@ -61,7 +64,7 @@ Status Query(const ServerOptions& server, const QueryOptions& options, std::ostr
 Status Ready(const ServerOptions& server, std::ostream& out);
 // Prints what an object file holds and checks every checksum.
 Status Inspect(const std::string& file, std::ostream& out);
-// Recreate the index of a stopped metastore from the bucket; compare the two. The report goes to `out`, how far it is to
+// Recreate the index of a stopped metastore from the bucket; compare the two, also while a server runs. The report goes to `out`, how far it is to
 // `progress`. *all_well: whether it was done and nothing was found wrong.
 Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream& progress,
                     bool progress_is_terminal, bool* all_well);

@@ -1,4 +1,5 @@
-// Both commands: lock the metastore's folder, open the bucket and the metastore in it as the server does, walk, report.
+// Both commands: lock the metastore's folder, open the bucket and the metastore in it as the server does, walk, report. Verify may ask
+// a server in place of the folder.
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -6,6 +7,7 @@
 #include "app/directory_lock.h"
 #include "app/role_options.h"
 #include "common/config/config.h"
+#include "common/rpc/metastore_client.h"
 #include "server/metastore/metastore_role.h"
 #include "server/metastore/rebuild/index_rebuild.h"
 #include "server/metastore/rebuild/index_verify.h"
@@ -75,6 +77,7 @@ void Print(const metastore::VerifyReport& report, size_t show, std::ostream& out
   out << "objects: " << report.objects << "\n"
       << "index entries: " << report.entries << "\n"
       << "matching: " << report.matching << "\n";
+  if (report.recent > 0) out << "too new to be compared: " << report.recent << "\n";
   PrintFindings("orphans (objects without an entry)", report.orphans, show, out);
   PrintFindings("missing (entries without an object)", report.missing, show, out);
   PrintFindings("mismatches (entries that differ from their object)", report.mismatches, show, out);
@@ -149,28 +152,46 @@ Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream
   return status.Annotate("the rebuild stopped; what is added stays, --resume continues");
 }
 
-Status IndexVerify(const IndexOptions& options, std::ostream& out, std::ostream& progress_out,
-                   bool progress_is_terminal, bool* all_well) {
-  const Clock& clock = SystemClock();
-  const config::Config config = ConfigOf(options);
-  const std::string folder = app::MetastoreFolder(config);
-  ASSIGN_OR_RETURN(const auto bucket, OpenBucket(options.bucket));
-  ASSIGN_OR_RETURN(const bool holds_index, HoldsIndex(folder));
-  if (!holds_index) return NotFound("folder " + folder + " holds no index (--data-dir)");
-  ASSIGN_OR_RETURN(const auto lock, app::DirectoryLock::Acquire(folder));
-  MetricsRegistry metrics;
-  ASSIGN_OR_RETURN(const auto role, metastore::MetastoreRole::Open(app::MetastoreOptionsOf(config), clock,
-                                                                   metrics));
-  ASSIGN_OR_RETURN(const auto index, AwaitReady(*role, clock));
-  ProgressLine line(progress_out, progress_is_terminal, clock);
+namespace {
+
+Status Verify(object::ObjectStore& bucket, metastore::IndexSource& index, const metastore::VerifyOptions& verify,
+              const IndexOptions& options, ProgressLine& line, std::ostream& out, bool* all_well) {
   metastore::VerifyReport report;
   const Status status = metastore::VerifyIndex(
-      *bucket, *index, {.readers = options.readers},
-      [&line](const metastore::WalkProgress& progress) { line.Update(progress); }, &report);
+      bucket, index, verify, [&line](const metastore::WalkProgress& progress) { line.Update(progress); }, &report);
   line.Finish();
   Print(report, options.show, out);
   *all_well = status.ok() && report.AllWell();
   return status;
+}
+
+}  // namespace
+
+Status IndexVerify(const IndexOptions& options, std::ostream& out, std::ostream& progress_out,
+                   bool progress_is_terminal, bool* all_well) {
+  const Clock& clock = SystemClock();
+  ASSIGN_OR_RETURN(const auto bucket, OpenBucket(options.bucket));
+  ProgressLine line(progress_out, progress_is_terminal, clock);
+  MetricsRegistry metrics;
+  if (!options.server.empty()) {
+    rpc::MetastoreClient client(
+        {.addresses = {options.server}, .default_timeout_ms = options.server_timeout_ms, .threads = 1}, clock,
+        SystemRandom(), metrics);
+    metastore::ServerIndex index(client, clock, options.server_timeout_ms * kNsPerMs);
+    return Verify(*bucket, index,
+                  {.readers = options.readers, .made_before_ms = (clock.NowNs() - options.settle_ns) / kNsPerMs},
+                  options, line, out, all_well);
+  }
+  const config::Config config = ConfigOf(options);
+  const std::string folder = app::MetastoreFolder(config);
+  ASSIGN_OR_RETURN(const bool holds_index, HoldsIndex(folder));
+  if (!holds_index) return NotFound("folder " + folder + " holds no index (--data-dir)");
+  ASSIGN_OR_RETURN(const auto lock, app::DirectoryLock::Acquire(folder));
+  ASSIGN_OR_RETURN(const auto role, metastore::MetastoreRole::Open(app::MetastoreOptionsOf(config), clock,
+                                                                   metrics));
+  ASSIGN_OR_RETURN(const auto snapshot, AwaitReady(*role, clock));
+  metastore::SnapshotIndex index(*snapshot);
+  return Verify(*bucket, index, {.readers = options.readers}, options, line, out, all_well);
 }
 
 }  // namespace brazier::ctl

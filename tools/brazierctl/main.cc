@@ -87,17 +87,37 @@ void AddQueryOptions(CLI::App& command, QueryOptions& options, std::string& sinc
   command.add_option("-o,--file", options.file, "pprof: write to this file");
 }
 
-void AddIndexOptions(CLI::App& command, IndexOptions& options) {
+// Returns the option --data-dir.
+CLI::Option* AddIndexOptions(CLI::App& command, IndexOptions& options) {
   command.add_option("--from", options.bucket, "Folder of the objects (object-store.path of the server)")
       ->required();
-  command.add_option("--data-dir", options.data_dir,
-                     "data-dir of the metastore's process, which must be stopped; the index is in DIR/metastore")
-      ->required();
+  CLI::Option* data_dir = command.add_option(
+      "--data-dir", options.data_dir,
+      "data-dir of the metastore's process, which must be stopped; the index is in DIR/metastore");
   command.add_option("--readers", options.readers, "Objects read at a time")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
   command.add_option("--show", options.show, "Lines about what is wrong, of each kind (at most 10000)")
       ->capture_default_str();
+  return data_dir;
+}
+
+void AddVerifyOptions(CLI::App& command, IndexOptions& options, std::string& settle) {
+  CLI::Option* data_dir = AddIndexOptions(command, options);
+  CLI::Option* server = command.add_option("--server", options.server,
+                                           "Instead of --data-dir: Thrift address of a metastore that runs");
+  server->excludes(data_dir);
+  command.add_option("--settle", settle, "With --server: blocks younger than this are not compared")
+      ->capture_default_str()
+      ->check(DurationCheck)
+      ->needs(server);
+  command.add_option("--timeout-ms", options.server_timeout_ms, "With --server: of one call")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3'600'000))
+      ->needs(server);
+  command.callback([&options] {
+    if (options.data_dir.empty() && options.server.empty()) throw CLI::RequiredError("--data-dir or --server");
+  });
 }
 
 struct DedupTexts {
@@ -105,7 +125,7 @@ struct DedupTexts {
 };
 
 void AddRebuildOptions(CLI::App& command, IndexOptions& options, DedupTexts& dedup) {
-  AddIndexOptions(command, options);
+  AddIndexOptions(command, options)->required();
   command.add_option("--snapshot", options.snapshot,
                      "Begin with a copy of the index from the bucket, \"newest\" or its folder, and read only objects that "
                      "it does not know");
@@ -256,16 +276,16 @@ int Main(int argc, char** argv) {
   inspect_command->add_option("file", file, "Object, *.brz")->required();
   IndexOptions index;
   DedupTexts dedup;
-  CLI::App* index_command = app.add_subcommand("index", "Recreate or check the index of a stopped metastore");
+  CLI::App* index_command = app.add_subcommand("index", "Recreate or check the metastore's index");
   index_command->require_subcommand(1);
   CLI::App* rebuild_command = index_command->add_subcommand(
       "rebuild", "Recreate a lost index from the objects' own footers. Exit code 3: some objects were left out");
   AddRebuildOptions(*rebuild_command, index, dedup);
   CLI::App* verify_command = index_command->add_subcommand(
       "verify",
-      "Compare an index with its bucket. Exit code 3: they differ. Only the index of a stopped metastore: a running "
-      "one cannot list all of its blocks yet");
-  AddIndexOptions(*verify_command, index);
+      "Compare an index with its bucket: that of a stopped metastore, or of one that runs. Exit code 3: they differ");
+  std::string settle = "10m";
+  AddVerifyOptions(*verify_command, index, settle);
   GroupOptions group;
   group.servers = {server.address};
   std::string wait = "10m";
@@ -287,6 +307,7 @@ int Main(int argc, char** argv) {
   if (const auto code = RunGroupCommand(group_commands, group)) return *code;
   index.dedup_window_ns = config::ParseDuration(dedup.window).value_or(0);
   index.dedup_bytes_max = config::ParseBytes(dedup.bytes_max).value_or(0);
+  index.settle_ns = config::ParseDuration(settle).value_or(0);
   if (rebuild_command->parsed()) return RunIndexCommand(IndexRebuild, index);
   if (verify_command->parsed()) return RunIndexCommand(IndexVerify, index);
   if (version_command->parsed()) std::cout << "brazierctl " << BRAZIER_VERSION << "\n";

@@ -4,24 +4,21 @@
 
 #include "server/metastore/rebuild/bucket_catalog.h"
 #include "server/metastore/rebuild/ordered_reads.h"
-#include "store/index/index_reader.h"
 
 namespace brazier::metastore {
 namespace {
 
-constexpr size_t kPageIds = 10'000;
-
 // The ids of the index, one after the other.
 class IdCursor {
  public:
-  explicit IdCursor(const kv::Reader& index) : index_(index) {}
+  explicit IdCursor(IndexSource& index) : index_(index) {}
 
   // The id in hand; null after the last.
   Result<const Ulid*> Get() {
     if (page_.empty() && !at_end_) {
-      ASSIGN_OR_RETURN(const std::vector<Ulid> ids, index::ListBlockIds(index_, last_, kPageIds));
+      ASSIGN_OR_RETURN(const std::vector<Ulid> ids, index_.NextIds(last_));
       page_.assign(ids.begin(), ids.end());
-      at_end_ = ids.size() < kPageIds;
+      at_end_ = ids.empty();
       if (!ids.empty()) last_ = ids.back();
     }
     return page_.empty() ? nullptr : &page_.front();
@@ -29,7 +26,7 @@ class IdCursor {
   void Advance() { page_.pop_front(); }
 
  private:
-  const kv::Reader& index_;
+  IndexSource& index_;
   std::deque<Ulid> page_;
   std::optional<Ulid> last_;
   bool at_end_ = false;
@@ -37,15 +34,21 @@ class IdCursor {
 
 class Walk {
  public:
-  Walk(const kv::Reader& index, VerifyReport* report) : index_(index), cursor_(index), report_(report) {}
+  Walk(IndexSource& index, int64_t made_before_ms, VerifyReport* report)
+      : index_(index), made_before_ms_(made_before_ms), cursor_(index), report_(report) {}
 
   // Objects in the order of ids.
   Status Visit(const Ulid& id, const std::string& key, const Result<BlockMeta>& footer) {
     RETURN_IF_ERROR(PassEntriesBefore(&id));
+    if (IsRecent(id)) {
+      ++report_->recent;
+      return Status::Ok();
+    }
     ASSIGN_OR_RETURN(const Ulid* entry_id, cursor_.Get());
     if (entry_id == nullptr || *entry_id != id) return NotInIndex(key, footer);
-    const Result<BlockMeta> entry = index::ReadBlock(index_, id);
+    const Result<BlockMeta> entry = index_.Block(id);
     if (!entry.ok()) {
+      if (index_.IsGone(entry.status())) return entry.status();
       report_->mismatches.Add(key, "its entry in the index: " + entry.status().ToString());
     } else if (entry->ObjectKey() != key) {
       return NotInIndex(key, footer);  // another object of the same id
@@ -76,9 +79,15 @@ class Walk {
     for (;;) {
       ASSIGN_OR_RETURN(const Ulid* entry_id, cursor_.Get());
       if (entry_id == nullptr || (id != nullptr && !(*entry_id < *id))) return Status::Ok();
+      if (IsRecent(*entry_id)) {
+        ++report_->recent;
+        cursor_.Advance();
+        continue;
+      }
       ++report_->entries;
       if (!has_object_) {
-        const Result<BlockMeta> entry = index::ReadBlock(index_, *entry_id);
+        const Result<BlockMeta> entry = index_.Block(*entry_id);
+        if (!entry.ok() && index_.IsGone(entry.status())) return entry.status();
         report_->missing.Add(entry.ok() ? entry->ObjectKey() : entry_id->ToString(),
                              entry.ok() ? "there is no such object" : entry.status().ToString());
       }
@@ -87,7 +96,10 @@ class Walk {
     }
   }
 
-  const kv::Reader& index_;
+  bool IsRecent(const Ulid& id) const { return id.TimeMs() >= made_before_ms_; }
+
+  IndexSource& index_;
+  const int64_t made_before_ms_;
   IdCursor cursor_;
   VerifyReport* const report_;
   bool has_object_ = false;  // of the entry in hand
@@ -128,12 +140,12 @@ std::string DescribeDifference(const BlockMeta& entry, const BlockMeta& footer) 
   return "";
 }
 
-Status VerifyIndex(object::ObjectStore& store, const kv::Reader& index, const VerifyOptions& options,
+Status VerifyIndex(object::ObjectStore& store, IndexSource& index, const VerifyOptions& options,
                    const OnProgress& on_progress, VerifyReport* report) {
   ASSIGN_OR_RETURN(const BucketCatalog catalog, BucketCatalog::List(store, &report->foreign));
   report->objects = catalog.size();
   WalkProgress progress{.objects_found = catalog.size(), .bytes_found = catalog.total_bytes()};
-  Walk walk(index, report);
+  Walk walk(index, options.made_before_ms, report);
   OrderedReads reads(store, catalog, {.threads = options.readers, .identities = Identities::kLeave, .wanted = {}});
   while (const auto object = reads.Next()) {
     RETURN_IF_ERROR(walk.Visit(catalog.id(object->position), catalog.key(object->position), *object->block));

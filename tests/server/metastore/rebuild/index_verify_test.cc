@@ -8,6 +8,11 @@ namespace {
 
 using namespace testing;
 
+Status VerifySnapshot(object::ObjectStore& store, const kv::Reader& reader, VerifyReport* report) {
+  SnapshotIndex index(reader);
+  return VerifyIndex(store, index, {.readers = 3}, {}, report);
+}
+
 class IndexVerifyTest : public ::testing::Test {
  protected:
   IndexVerifyTest() {
@@ -19,8 +24,20 @@ class IndexVerifyTest : public ::testing::Test {
   }
   VerifyReport Verify() {
     VerifyReport report;
-    const Status status = VerifyIndex(bucket_.store, bucket_.metastore.store(), {.readers = 3}, {}, &report);
+    const Status status = VerifySnapshot(bucket_.store, bucket_.metastore.store(), &report);
     EXPECT_TRUE(status.ok()) << status.ToString();
+    // A metastore that is asked says the same.
+    VerifyReport asked;
+    ServerIndex server(bucket_.metastore.metastore(), bucket_.clock, kNsPerSecond);
+    const Status status_asked = VerifyIndex(bucket_.store, server, {.readers = 3}, {}, &asked);
+    EXPECT_TRUE(status_asked.ok()) << status_asked.ToString();
+    EXPECT_EQ(asked.objects, report.objects);
+    EXPECT_EQ(asked.entries, report.entries);
+    EXPECT_EQ(asked.matching, report.matching);
+    EXPECT_EQ(TextOf(asked.orphans), TextOf(report.orphans));
+    EXPECT_EQ(TextOf(asked.missing), TextOf(report.missing));
+    EXPECT_EQ(asked.mismatches.count(), report.mismatches.count());
+    EXPECT_EQ(TextOf(asked.foreign), TextOf(report.foreign));
     return report;
   }
   std::string KeyOf(size_t block) const { return blocks_[block].ObjectKey(); }
@@ -96,15 +113,67 @@ TEST_F(IndexVerifyTest, ADamagedEntryOfTheIndexIsAMismatch) {
 TEST_F(IndexVerifyTest, NothingIsLikeNothing) {
   BucketUnderTest empty;
   VerifyReport report;
-  ASSERT_TRUE(VerifyIndex(empty.store, empty.metastore.store(), {}, {}, &report).ok());
+  ASSERT_TRUE(VerifySnapshot(empty.store, empty.metastore.store(), &report).ok());
   EXPECT_TRUE(report.AllWell());
   EXPECT_EQ(report.objects + report.entries, 0u);
   // All of one against nothing of the other.
-  ASSERT_TRUE(VerifyIndex(empty.store, bucket_.metastore.store(), {}, {}, &report).ok());
+  ASSERT_TRUE(VerifySnapshot(empty.store, bucket_.metastore.store(), &report).ok());
   EXPECT_EQ(report.missing.count(), 20u);
   report = {};
-  ASSERT_TRUE(VerifyIndex(bucket_.store, empty.metastore.store(), {}, {}, &report).ok());
+  ASSERT_TRUE(VerifySnapshot(bucket_.store, empty.metastore.store(), &report).ok());
   EXPECT_EQ(report.orphans.count(), 20u);
+}
+
+TEST_F(IndexVerifyTest, WhatIsTooNewIsPassedOver) {
+  ASSERT_TRUE(bucket_.store.Delete(KeyOf(19)).ok());
+  const auto orphan = MakeObject(905, 99, {{"t", "a", 1}});
+  bucket_.PutObject(orphan.meta.ObjectKey(), orphan.object);
+  // Blocks 16 and 17 were made 920 s ago, 18 and 19 910 s ago, the orphan 905 s ago.
+  const auto verify = [&](int64_t age_s) {
+    VerifyReport report;
+    SnapshotIndex index(bucket_.metastore.store());
+    EXPECT_TRUE(VerifyIndex(bucket_.store, index,
+                            {.made_before_ms = (kTestNowNs - age_s * kNsPerSecond) / kNsPerMs}, {}, &report)
+                    .ok());
+    return report;
+  };
+  EXPECT_EQ(verify(904).orphans.count(), 1u);
+  EXPECT_EQ(verify(905).orphans.count(), 0u);
+  EXPECT_EQ(verify(905).missing.count(), 1u);
+  const VerifyReport report = verify(910);
+  EXPECT_TRUE(report.AllWell());
+  EXPECT_EQ(report.entries, 18u);
+  EXPECT_EQ(report.matching, 18u);
+  EXPECT_EQ(report.recent, 4u) << "an object with its entry, an object, an entry";
+}
+
+// Fails every call after the first few.
+class FailingIndex final : public IndexSource {
+ public:
+  FailingIndex(IndexSource& index, int calls) : index_(index), calls_(calls) {}
+  Result<std::vector<Ulid>> NextIds(const std::optional<Ulid>& after) override {
+    if (calls_-- <= 0) return Unavailable("gone");
+    return index_.NextIds(after);
+  }
+  Result<BlockMeta> Block(const Ulid& id) override {
+    if (calls_-- <= 0) return Unavailable("gone");
+    return index_.Block(id);
+  }
+  bool IsGone(const Status& status) const override { return status.code() == Code::kUnavailable; }
+
+ private:
+  IndexSource& index_;
+  int calls_;
+};
+
+TEST_F(IndexVerifyTest, AnIndexThatDoesNotAnswerEndsTheWalk) {
+  for (int calls = 0; calls < 22; ++calls) {
+    SnapshotIndex snapshot(bucket_.metastore.store());
+    FailingIndex index(snapshot, calls);
+    VerifyReport report;
+    EXPECT_EQ(VerifyIndex(bucket_.store, index, {}, {}, &report).code(), Code::kUnavailable) << calls;
+    EXPECT_EQ(report.mismatches.count(), 0u) << calls;
+  }
 }
 
 }  // namespace

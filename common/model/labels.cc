@@ -15,6 +15,10 @@ auto LowerBound(auto& items, std::string_view name) {
 }  // namespace
 
 Labels::Labels(std::vector<Label> labels) : items_(std::move(labels)) {
+  // What was written by us is in order.
+  const auto first_out_of_order = std::adjacent_find(items_.begin(), items_.end(),
+                                                     [](const Label& a, const Label& b) { return a.name >= b.name; });
+  if (first_out_of_order == items_.end()) return;
   std::stable_sort(items_.begin(), items_.end(),
                    [](const Label& a, const Label& b) { return a.name < b.name; });
   items_.erase(std::unique(items_.begin(), items_.end(),

@@ -226,22 +226,26 @@ Result<contract::TenantStats> MetastoreRole::GetTenantStats(const contract::Requ
 
 Result<contract::QueryLabelsResponse> MetastoreRole::QueryLabels(const contract::RequestContext& context,
                                                              const contract::QueryLabelsRequest& request) {
-  return parts_->metastore->QueryLabels(context, request);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->QueryLabels(context, request) : NoGroup();
 }
 
 Result<contract::GetBlocksResponse> MetastoreRole::GetBlocks(const contract::RequestContext& context,
                                                      const std::vector<Ulid>& ids) {
-  return parts_->metastore->GetBlocks(context, ids);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->GetBlocks(context, ids) : NoGroup();
 }
 
 Result<std::vector<Ulid>> MetastoreRole::ListBlocks(const contract::RequestContext& context,
                                             const std::optional<Ulid>& after, size_t limit) {
-  return parts_->metastore->ListBlocks(context, after, limit);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->ListBlocks(context, after, limit) : NoGroup();
 }
 
 Result<std::vector<contract::TenantListing>> MetastoreRole::ListTenants(const contract::RequestContext& context,
                                                                 const std::string& after, size_t limit) {
-  return parts_->metastore->ListTenants(context, after, limit);
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->ListTenants(context, after, limit) : NoGroup();
 }
 
 Status MetastoreRole::Heartbeat(const contract::RequestContext& context, const Member& member) {

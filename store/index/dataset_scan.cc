@@ -105,7 +105,7 @@ Status DatasetScan::ScanClass(const std::string& tenant, const std::string& serv
 }
 
 Result<bool> DatasetScan::DecodeIfItMatches(const ScannedDataset& scanned, DatasetEntry* entry) const {
-  Result<DatasetEntry> decoded = DecodeDatasetEntry(scanned.value);
+  Result<DatasetEntry> decoded = DecodeDatasetEntry(scanned.value, /*label_sets=*/false);
   RETURN_IF_ERROR(decoded.status());
   DatasetMeta& dataset = decoded->dataset;
   if (dataset.profile_count > 0 && dataset.hidden_profiles.size() == dataset.profile_count) return false;

@@ -111,12 +111,12 @@ std::string EncodeDatasetEntry(const DatasetEntry& entry) {
   return out.Take();
 }
 
-Result<DatasetEntry> DecodeDatasetEntry(std::string_view value) {
+Result<DatasetEntry> DecodeDatasetEntry(std::string_view value, bool label_sets) {
   MsgpackReader in(AsBytes(value), "index dataset entry");
   DatasetEntryHead head;
   const size_t later_fields = ReadDatasetHead(in, &head);
   DatasetEntry entry;
-  if (head.lists_label_sets) {
+  if (head.lists_label_sets && label_sets) {
     entry.label_sets.emplace(head.label_set_count());
     for (size_t i = 0; i < entry.label_sets->size(); ++i) (*entry.label_sets)[i] = head.label_set(i);
   }

@@ -34,7 +34,7 @@ inline constexpr size_t kDatasetsPerQueryMax = 500'000;
 inline constexpr size_t kEntriesPerQueryMax = 8 * kDatasetsPerQueryMax;
 // Names, values and series of one answer.
 inline constexpr size_t kLabelAnswerBytesMax = 48 << 20;
-// Label sets of one service and range that a look-up holds an opinion of; 24 bytes each.
-inline constexpr size_t kLabelSetsPerQueryMax = 2'000'000;
+// Label sets, counted by day, of one service and range that a look-up holds an opinion of; about 40 bytes each.
+inline constexpr size_t kLabelSetsPerQueryMax = 1'000'000;
 
 }  // namespace brazier::index

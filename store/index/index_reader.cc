@@ -112,23 +112,6 @@ Result<std::vector<std::pair<std::string, TenantSummary>>> ListTenants(const kv:
   return tenants;
 }
 
-Result<std::vector<std::string>> ListTenants(const kv::Reader& reader, std::string_view after, size_t limit) {
-  std::vector<std::string> tenants;
-  if (limit == 0) return tenants;
-  const std::string prefix = KindPrefix(KeyKind::kTenant);
-  const std::string begin = after.empty() ? prefix : PrefixEnd(TenantKey(after));
-  Status bad;
-  RETURN_IF_ERROR(reader.Scan(Family::kState, begin, PrefixEnd(prefix), [&](std::string_view key, std::string_view) {
-    key.remove_prefix(prefix.size());
-    if (!TakeName(key, tenants.emplace_back()) || !key.empty()) {
-      bad = Corruption("an index tenant key is not well-formed");
-    }
-    return bad.ok() && tenants.size() < limit;
-  }));
-  RETURN_IF_ERROR(bad);
-  return tenants;
-}
-
 Result<std::vector<Ulid>> ListBlockIds(const kv::Reader& reader, const std::optional<Ulid>& after, size_t limit) {
   const std::string prefix = BlockKey(Ulid()).substr(0, BlockKey(Ulid()).size() - kIdBytes);
   std::string begin = prefix;

@@ -76,9 +76,6 @@ struct TenantSummary {
 };
 Result<TenantSummary> ReadTenantSummary(const kv::Reader& reader, std::string_view tenant);
 // Tenants that have blocks, in order, above `after` (empty: from the first), at most `limit`.
-Result<std::vector<std::string>> ListTenants(const kv::Reader& reader, std::string_view after, size_t limit);
-
-// Tenants in their order, above `after`, at most `limit`.
 Result<std::vector<std::pair<std::string, TenantSummary>>> ListTenants(const kv::Reader& reader, std::string_view after,
                                                                        size_t limit);
 

@@ -298,7 +298,7 @@ class ModelRun {
     }
     ASSERT_EQ(*ListQueues(index.store(), std::nullopt, 1000), names);
     ASSERT_EQ(*ListTombstones(index.store(), INT64_MAX, std::nullopt, 1000), model_.Tombstones());
-    ASSERT_EQ(*ListTenants(index.store(), "", 1000), model_.Tenants());
+    ASSERT_EQ(TenantNames(index.store(), "", 1000), model_.Tenants());
     for (const std::string& tenant : kTenants) {
       const auto summary = ReadTenantSummary(index.store(), tenant);
       const TenantSummary expected = model_.Summary(tenant);

@@ -133,4 +133,12 @@ class IndexUnderTest {
   uint64_t log_index_ = 0;
 };
 
+inline std::vector<std::string> TenantNames(const kv::Reader& reader, std::string_view after, size_t limit) {
+  std::vector<std::string> names;
+  const auto tenants = ListTenants(reader, after, limit);
+  CHECK(tenants.ok());
+  for (const auto& [name, summary] : *tenants) names.push_back(name);
+  return names;
+}
+
 }  // namespace brazier::index

@@ -151,13 +151,13 @@ TEST_F(ReplaceBlocksTest, IdentitiesOfRemovedBlocksStayKnown) {
 
 TEST_F(ReplaceBlocksTest, ATenantWithoutBlocksIsGone) {
   ASSERT_TRUE(index_.Add({Segment(1), Compacted(2, "v")}).ok());
-  EXPECT_EQ(*ListTenants(index_.store(), "", 10), (std::vector<std::string>{"t", "u", "v"}));
-  EXPECT_EQ(*ListTenants(index_.store(), "t", 1), (std::vector<std::string>{"u"}));
+  EXPECT_EQ(TenantNames(index_.store(), "", 10), (std::vector<std::string>{"t", "u", "v"}));
+  EXPECT_EQ(TenantNames(index_.store(), "t", 1), (std::vector<std::string>{"u"}));
   ASSERT_TRUE(Replace({Compacted(11, "u")}, {IdOf(1)}).ok());
-  EXPECT_EQ(*ListTenants(index_.store(), "", 10), (std::vector<std::string>{"u", "v"}));
+  EXPECT_EQ(TenantNames(index_.store(), "", 10), (std::vector<std::string>{"u", "v"}));
   EXPECT_FALSE(ReadTenantSummary(index_.store(), "t")->data_ingested);
   ASSERT_TRUE(Replace({}, {IdOf(2), IdOf(11)}).ok());
-  EXPECT_TRUE(ListTenants(index_.store(), "", 10)->empty());
+  EXPECT_TRUE(TenantNames(index_.store(), "", 10).empty());
 }
 
 TEST_F(ReplaceBlocksTest, AddReplacePurgeInOneRound) {

@@ -82,7 +82,8 @@ void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, std::set<Day
       CHECK(entry.ok());
       for (const SectionRef& section : entry->dataset.sections) bytes += section.size;
       shared = entry->shared_symbols;
-      if (entry->label_sets.has_value()) touched.insert({tenant, dataset.service, DayOf(dataset.min_time_ns)});
+      // Whether it lists label sets or not: those of others may have waited for it.
+      touched.insert({tenant, dataset.service, DayOf(dataset.min_time_ns)});
       Erase(std::move(key), batch);
     }
     if (shared.has_value()) bytes += shared->size;

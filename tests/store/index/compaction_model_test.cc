@@ -200,10 +200,17 @@ class ModelRun {
       if (level > 0 ? tenant != only : Below(2) == 0) continue;
       for (const char* service : {"", "web"}) {
         if (Below(3) == 0) continue;
-        const int64_t min_ns = static_cast<int64_t>(Below(3600)) * kSecond;
+        const int64_t min_ns = static_cast<int64_t>(Below(3) * 86'400 + Below(3600)) * kSecond;
         std::vector<uint64_t> profiles(identities ? Below(4) : 0);
         for (uint64_t& profile : profiles) profile = Below(100);
-        datasets.push_back(MakeDataset(tenant, service, min_ns, min_ns + static_cast<int64_t>(Below(90)) * kSecond, profiles));
+        DatasetMeta& d = datasets.emplace_back(
+            MakeDataset(tenant, service, min_ns, min_ns + static_cast<int64_t>(Below(90)) * kSecond, profiles));
+        d.lists_label_sets = Below(4) > 0;
+        std::set<Labels> sets;
+        for (uint64_t n = d.lists_label_sets ? Below(4) : 0; n > 0; --n) {
+          sets.insert(Labels(std::vector<Label>{{"service_name", service}, {"pod", std::to_string(Below(6))}}));
+        }
+        d.label_sets.assign(sets.begin(), sets.end());
       }
     }
     if (datasets.empty()) datasets.push_back(MakeDataset(only, "s", 5, 5, {}));
@@ -280,6 +287,10 @@ class ModelRun {
       const auto read = ReadBlock(index.store(), block.id);
       ASSERT_TRUE(read.ok()) << read.status().ToString();
       ASSERT_EQ(*read, block);
+      for (DatasetMeta& d : block.datasets) {
+        d.lists_label_sets = false;
+        d.label_sets.clear();
+      }
       std::erase_if(block.datasets, [](const DatasetMeta& d) {
         return d.profile_count > 0 && d.hidden_profiles.size() == d.profile_count;
       });
@@ -290,6 +301,16 @@ class ModelRun {
     }
     std::erase_if(want, [](const BlockMeta& block) { return block.datasets.empty(); });
     ASSERT_EQ(*all, want);
+    // Label sets are kept for the days that have a dataset which lists some, until the last dataset of the day goes.
+    std::set<std::string> days;
+    for (const BlockMeta& block : model_.All()) {
+      for (const DatasetMeta& d : block.datasets) days.insert(LabelSetPrefix(d.tenant, d.service, DayOf(d.min_time_ns)));
+    }
+    const std::string label_sets = KindPrefix(KeyKind::kLabelSet);
+    ASSERT_TRUE(index.store().Scan(kv::Family::kState, label_sets, PrefixEnd(label_sets), [&](std::string_view key, std::string_view) {
+      EXPECT_TRUE(days.contains(std::string(key.substr(0, key.size() - kLabelSetNumberBytes))));
+      return true;
+    }).ok());
     const auto queues = model_.Queues();
     std::vector<QueueName> names;
     for (const auto& [name, blocks] : queues) {

@@ -131,16 +131,5 @@ TEST(LabelSetTable, AMissingOrDamagedSetIsCorruption) {
 }
 
 // A state of version 1 goes on as version 2, wherever the member restarted.
-TEST(LabelSetTable, AStateOfVersion1BecomesVersion2WithTheFirstBlock) {
-  IndexUnderTest index;
-  kv::WriteBatch batch;
-  batch.Put(kv::Family::kState, VersionKey(), "1");
-  ASSERT_TRUE(index.store().Write(batch, false).ok());
-  index.Restart();
-  EXPECT_EQ(*index.store().Get(kv::Family::kState, VersionKey()), "1");
-  ASSERT_TRUE(index.Add({MakeBlock(1, {MakeDataset("t", "s", 1, 2, {1})})}).ok());
-  EXPECT_EQ(*index.store().Get(kv::Family::kState, VersionKey()), "2");
-}
-
 }  // namespace
 }  // namespace brazier::index

@@ -15,13 +15,17 @@ bool Plays(const Member& member, std::string_view role) {
   return std::find(member.roles.begin(), member.roles.end(), role) != member.roles.end();
 }
 
-// The connections of the members that play `role`: old ones are kept, new ones made, others let go.
-template <typename Peer, typename Connect, typename Same>
+// The connections of the members that play `role`: old ones are kept, new ones made, others let go, unless `outlasts`
+// wants one that the list does not name.
+template <typename Peer, typename Connect, typename Same, typename Outlasts>
 std::map<std::string, Peer> Refresh(const MemberList& list, std::string_view role,
                                     const std::string& self_id,
                                     const std::map<std::string, Peer>& old, const Connect& connect,
-                                    const Same& keep) {
+                                    const Same& keep, const Outlasts& outlasts) {
   std::map<std::string, Peer> fresh;
+  for (const auto& [id, peer] : old) {
+    if (outlasts(peer)) fresh.emplace(id, peer);
+  }
   for (const Member& member : list.members) {
     if (!Plays(member, role) || member.pipeline_address.empty()) continue;
     // What came in here before this process began to drain may still use its own workers.
@@ -92,16 +96,29 @@ void Membership::RunOnce() {
 
 void Membership::Apply(const MemberList& list) {
   const size_t known = writer_connections_.size() + backend_connections_.size();
+  const int64_t now_ns = clock_.MonotonicNs();
+  for (const Member& member : list.members) listed_ns_[member.id] = now_ns;
+  std::erase_if(listed_ns_, [now_ns](const auto& item) {
+    return now_ns - item.second > MemberList::kTtlMs * kNsPerMs;
+  });
+  // A metastore member that has just begun to lead knows only who has spoken to it since. Those that the last leader knew
+  // stay as long as one would have waited for their heartbeat, if their connection lives.
+  const auto outlasts = [&](const Member& member, auto& role) {
+    const auto listed = listed_ns_.find(member.id);
+    return listed != listed_ns_.end() && listed->second != now_ns && role.Ready().ok();
+  };
   writer_connections_ = Refresh(
       list, "segment-writer", self_.id, writer_connections_, factories_.segment_writer,
       [](const contract::SegmentWriterPeer& peer, const Member& member) {
         return contract::SegmentWriterPeer{member, peer.writer};
-      });
+      },
+      [&](const contract::SegmentWriterPeer& peer) { return outlasts(peer.member, *peer.writer); });
   backend_connections_ = Refresh(
       list, "query-backend", self_.id, backend_connections_, factories_.query_backend,
       [](const contract::QueryBackendPeer& peer, const Member& member) {
         return contract::QueryBackendPeer{member, peer.backend};
-      });
+      },
+      [&](const contract::QueryBackendPeer& peer) { return outlasts(peer.member, *peer.backend); });
   segment_writer_count_.Set(static_cast<int64_t>(writer_connections_.size()));
   query_backend_count_.Set(static_cast<int64_t>(backend_connections_.size()));
   segment_writers_.Replace(Values(writer_connections_));

@@ -95,6 +95,7 @@ class Membership {
   // Connections by member id, kept while id and address stay the same. Guarded by run_mu_.
   std::map<std::string, contract::SegmentWriterPeer> writer_connections_;
   std::map<std::string, contract::QueryBackendPeer> backend_connections_;
+  std::map<std::string, int64_t> listed_ns_;  // by member id: the last list that named it. Guarded by run_mu_.
 
   std::mutex stop_mu_;
   std::condition_variable stop_changed_;

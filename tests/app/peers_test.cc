@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "app/peers.h"
+#include "tests/support/fake_clock.h"
 
 namespace brazier::app {
 namespace {
@@ -13,7 +14,8 @@ class FakeWriter final : public contract::SegmentWriter {
               std::function<void(Result<contract::AppendReceipt>)> done) override {
     done(Unavailable("fake"));
   }
-  Status Ready() override { return Status::Ok(); }
+  Status Ready() override { return connected ? Status::Ok() : Unavailable("no connection"); }
+  bool connected = true;
 };
 
 class FakeBackend final : public contract::QueryBackend {
@@ -58,7 +60,7 @@ class FakeMetastore final : public contract::Metastore {
   MemberList list;
 };
 
-class PeersTest : public testing::Test {
+class PeersTest : public ::testing::Test {
  protected:
   PeersTest()
       : membership_({.id = "self", .roles = {"distributor"}}, metastore_,
@@ -72,14 +74,25 @@ class PeersTest : public testing::Test {
                            connected_.push_back(m.id + "@" + m.pipeline_address);
                            return std::make_shared<FakeBackend>();
                          }},
-                    SystemClock(), SystemRandom(), metrics_) {}
+                    clock_, SystemRandom(), metrics_) {}
 
   static Member Writer(const std::string& id, const std::string& address) {
     return {.id = id, .roles = {"segment-writer"}, .pipeline_address = address};
   }
 
+  std::vector<std::string> LiveIds() {
+    std::vector<std::string> ids;
+    for (const auto& peer : *membership_.segment_writers().Live()) ids.push_back(peer.member.id);
+    return ids;
+  }
+  void RunAfter(int64_t ms) {
+    clock_.Advance(ms * kNsPerMs);
+    membership_.RunOnce();
+  }
+
   FakeMetastore metastore_;
   MetricsRegistry metrics_;
+  brazier::testing::FakeClock clock_;
   std::vector<std::string> connected_;
   Membership membership_;
 };
@@ -122,10 +135,34 @@ TEST_F(PeersTest, LeavesOutTheDrainingAndTheForgotten) {
   ASSERT_EQ(membership_.segment_writers().Live()->size(), 1u);
   EXPECT_EQ((*membership_.segment_writers().Live())[0].member.id, "b");
   metastore_.list.members.clear();
-  membership_.RunOnce();
+  RunAfter(MemberList::kTtlMs + 1);
   EXPECT_TRUE(membership_.segment_writers().Live()->empty());
   // A request that took the list earlier still has its connections.
   EXPECT_EQ((*held)[0].writer.use_count(), 1);
+}
+
+// A new leader's list begins empty and fills with heartbeats.
+TEST_F(PeersTest, APeerThatANewLeaderHasNotHeardOfIsKeptWhileItsConnectionLives) {
+  metastore_.list.members = {Writer("a", "tcp://a:1"), Writer("b", "tcp://b:1"), Writer("c", "tcp://c:1")};
+  metastore_.list.members[2].draining = true;
+  RunAfter(0);
+  const auto first = membership_.segment_writers().Live();
+  ASSERT_EQ(LiveIds(), (std::vector<std::string>{"a", "b"}));
+  metastore_.list.members.clear();
+  RunAfter(1000);
+  EXPECT_EQ(LiveIds(), (std::vector<std::string>{"a", "b"})) << "and not c, which was draining";
+  static_cast<FakeWriter&>(*(*first)[1].writer).connected = false;
+  RunAfter(1000);
+  EXPECT_EQ(LiveIds(), std::vector<std::string>{"a"}) << "b is gone indeed";
+  metastore_.list.members = {Writer("a", "tcp://a:1")};
+  RunAfter(1000);
+  EXPECT_EQ((*membership_.segment_writers().Live())[0].writer, (*first)[0].writer);
+  // Not for ever: a is alive, but nobody has heard of it for as long as a leader would have waited.
+  metastore_.list.members.clear();
+  RunAfter(MemberList::kTtlMs);
+  EXPECT_EQ(LiveIds(), std::vector<std::string>{"a"});
+  RunAfter(1);
+  EXPECT_EQ(LiveIds(), std::vector<std::string>{});
 }
 
 TEST_F(PeersTest, OwnWorkersStayReachableWhileDraining) {

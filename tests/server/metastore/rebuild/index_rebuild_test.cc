@@ -1,5 +1,6 @@
 #include "server/metastore/rebuild/index_rebuild.h"
 
+#include "store/index/block_queue.h"
 #include "tests/server/metastore/rebuild/bucket.h"
 
 namespace brazier::metastore {
@@ -42,6 +43,18 @@ TEST_F(IndexRebuildTest, TheDumpIsThatOfTheLostIndex) {
   EXPECT_EQ(report.profiles, 13u);
   EXPECT_EQ(report.profiles_hidden, 4u);
   EXPECT_EQ(rebuilt_.Dump(), bucket_.metastore.Dump());
+  // Segments and compacted blocks are where compaction looks for them.
+  size_t segments = 0, compacted = 0;
+  const auto queues = index::ListQueues(rebuilt_.store(), std::nullopt, 100);
+  ASSERT_TRUE(queues.ok()) << queues.status().ToString();
+  for (const index::QueueName& queue : *queues) {
+    const auto blocks = index::ListQueuedBlocks(rebuilt_.store(), queue, std::nullopt, 100);
+    ASSERT_TRUE(blocks.ok()) << blocks.status().ToString();
+    (queue.level == 0 ? segments : compacted) += blocks->size();
+  }
+  EXPECT_EQ(segments, 5u);
+  EXPECT_EQ(compacted, 1u);
+  EXPECT_EQ(queues->back().tenant, "u");
   ASSERT_EQ(progress_.size(), 6u);
   EXPECT_EQ(progress_.back().objects_done, 6u);
   EXPECT_EQ(progress_.back().objects_found, 6u);

@@ -64,7 +64,7 @@ void Bulk(const BlockFleet& fleet, const std::string& folder, uint64_t blocks, B
   }
   // The dedup window up to its bound.
   const BuildFigures bulk = figures;
-  uint64_t number = blocks + (uint64_t{1} << 40);  // of blocks that nobody looks up
+  uint64_t number = blocks + 100'000'000;  // of blocks that nobody looks up
   for (uint64_t n = 0; n < index::DedupBounds{}.bytes_max / 16; n += kIdentitiesPerBlock, ++number) {
     BlockMeta block = fleet.BlockOfIdentities(number, kIdentitiesPerBlock);
     block.min_time_ns = block.max_time_ns = 0;

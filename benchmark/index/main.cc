@@ -3,6 +3,7 @@
 //
 //   brazier-micro-index FOLDER commit                 commands/s and answers, groups of one and of three
 //   brazier-micro-index FOLDER BLOCKS [BLOCKS...]     build an index of so many blocks (or use the one that is there), measure
+//   brazier-micro-index FOLDER compact BLOCKS         likewise, then replace half of its segments; the index is removed
 //
 // Ten million blocks take some ten minutes and GiB; FOLDER keeps them.
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <string>
 
+#include "benchmark/index/compaction.h"
 #include "benchmark/index/group_commit.h"
 #include "benchmark/index/index_build.h"
 #include "benchmark/index/look_ups.h"
@@ -42,15 +44,24 @@ bool Measure(const BlockFleet& fleet, const std::string& folder, uint64_t blocks
   return RunApart([&] { MeasureIndex(fleet, folder + "/index", blocks); });
 }
 
+bool Compact(const BlockFleet& fleet, const std::string& folder, uint64_t blocks) {
+  std::filesystem::remove_all(folder);
+  const bool good = RunApart([&] { PrintBuild(BuildIndex(fleet, folder + "/index", blocks)); }) &&
+                    RunApart([&] { MeasureCompaction(fleet, folder + "/index", blocks); });
+  std::filesystem::remove_all(folder);
+  return good;
+}
+
 int Main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: brazier-micro-index FOLDER commit|BLOCKS...\n");
+    std::fprintf(stderr, "usage: brazier-micro-index FOLDER commit|[compact] BLOCKS...\n");
     return 2;
   }
   const std::string folder = argv[1];
   const BlockFleet fleet;
   std::printf("%zu tenants, %zu services\n", fleet.tenants(), fleet.services().size());
   bool good = true;
+  bool compact = false;
   for (int i = 2; i < argc && good; ++i) {
     if (std::string(argv[i]) == "commit") {
       for (size_t members : {1, 3}) {
@@ -58,12 +69,16 @@ int Main(int argc, char** argv) {
       }
       continue;
     }
+    if (std::string(argv[i]) == "compact") {
+      compact = true;
+      continue;
+    }
     const uint64_t blocks = std::strtoull(argv[i], nullptr, 10);
     if (blocks < 10'000) {
       std::fprintf(stderr, "%s: at least 10000 blocks, so that an hour is within\n", argv[i]);
       return 2;
     }
-    good = Measure(fleet, folder + "/" + argv[i], blocks);
+    good = compact ? Compact(fleet, folder + "/compact", blocks) : Measure(fleet, folder + "/" + argv[i], blocks);
   }
   return good ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/metastore/group/group_changes.h"
 #include "store/consensus/group_founding.h"
 
 namespace brazier::metastore {
@@ -11,20 +12,8 @@ using consensus::MemberChange;
 using consensus::MemberView;
 using consensus::RaftConsensus;
 
-std::string Describe(const GroupMember& member) {
-  return member.name.empty() ? "node " + IdText(member.node_id)
-                             : member.name + " (" + member.rpc_address + ")";
-}
-
 Status FailedPrecondition(std::string message) {
   return Status(Code::kFailedPrecondition, std::move(message));
-}
-
-const MemberView* Find(const std::vector<MemberView>& members, uint64_t node_id) {
-  for (const MemberView& view : members) {
-    if (view.member.node_id == node_id) return &view;
-  }
-  return nullptr;
 }
 
 Status CheckTexts(const GroupMember& member) {
@@ -36,21 +25,6 @@ Status CheckTexts(const GroupMember& member) {
   }
   if (member.node_id == 0) return InvalidArgument("a member has node id 0");
   return Status::Ok();
-}
-
-// Voters that would be left without `removed`: how many, and how many of them the leader hears of.
-struct Remaining {
-  size_t voters = 0;
-  size_t active = 0;
-};
-Remaining Without(const std::vector<MemberView>& members, uint64_t removed, uint64_t self) {
-  Remaining left;
-  for (const MemberView& view : members) {
-    if (view.member.node_id == removed || !view.progress.is_voter) continue;
-    ++left.voters;
-    left.active += view.progress.is_active || view.member.node_id == self ? 1 : 0;
-  }
-  return left;
 }
 
 }  // namespace
@@ -197,48 +171,24 @@ Result<uint64_t> GroupAdmin::AddMember(const contract::RequestContext& context,
     return FailedPrecondition("member " + rpc_address + " belongs to another group already");
   }
   const std::vector<MemberView> members = raft->GetMembers();
-  MemberChange change{.kind = MemberChange::Kind::kAddLearner, .member = added.member};
-  if (const MemberView* known = Find(members, added.member.node_id)) {
-    if (known->member == added.member) return added.member.node_id;
-    if (known->progress.is_voter) change.kind = MemberChange::Kind::kAddVoter;  // its new addresses
-  } else {
-    if (members.size() >= consensus::kGroupMembersMax) {
-      return ResourceExhausted("the group has " + std::to_string(members.size()) + " members, the limit is " +
-                               std::to_string(consensus::kGroupMembersMax));
-    }
-    // It listens before the group speaks to it.
-    if (added.group_id == 0) RETURN_IF_ERROR(connection->AdoptGroup(context, self.group_id, {}));
-  }
-  RETURN_IF_ERROR(raft->ChangeMember(std::move(change), context.deadline_ns)
-                      .Annotate("adding member " + Describe(added.member)));
+  ASSIGN_OR_RETURN(std::optional<MemberChange> change, PlanAdding(members, added.member));
+  if (!change.has_value()) return added.member.node_id;
+  // It listens before the group speaks to it.
+  if (added.group_id == 0) RETURN_IF_ERROR(connection->AdoptGroup(context, self.group_id, {}));
+  RETURN_IF_ERROR(raft->ChangeMember(*std::move(change), context.deadline_ns)
+                      .Annotate("adding member " + DescribeMember(added.member)));
   return added.member.node_id;
 }
 
 Status GroupAdmin::PromoteMember(const contract::RequestContext& context, uint64_t node_id) {
   ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
-  const std::vector<MemberView> members = raft->GetMembers();
-  const MemberView* promoted = Find(members, node_id);
-  if (promoted == nullptr) return NotFound("node " + IdText(node_id) + " is not a member of the group");
-  if (!promoted->progress.is_voter) {
-    const uint64_t committed = raft->GetStatus().commit_index;
-    const uint64_t lag = committed - std::min(committed, promoted->progress.matched);
-    if (!promoted->progress.is_active || lag > kPromotionLagEntriesMax) {
-      return Unavailable("member " + Describe(promoted->member) +
-                         (promoted->progress.is_active
-                              ? " lacks " + std::to_string(lag) + " entries, the limit is " +
-                                    std::to_string(kPromotionLagEntriesMax)
-                              : std::string(" is not heard of")))
-          .WithReason("not_caught_up");
-    }
-    RETURN_IF_ERROR(raft->ChangeMember({MemberChange::Kind::kAddVoter, promoted->member}, context.deadline_ns)
-                        .Annotate("promoting member " + Describe(promoted->member)));
-  }
-  // Whoever had this address before lost its disk: the new one has taken its place.
-  for (const MemberView& other : members) {
-    if (other.member.node_id == node_id || other.member.rpc_address.empty()) continue;
-    if (other.member.rpc_address != promoted->member.rpc_address) continue;
-    RETURN_IF_ERROR(raft->ChangeMember({MemberChange::Kind::kRemove, other.member}, context.deadline_ns)
-                        .Annotate("removing the member that had the address before"));
+  ASSIGN_OR_RETURN(const std::vector<MemberChange> changes,
+                   PlanPromotion(raft->GetMembers(), node_id, raft->GetStatus().commit_index));
+  for (const MemberChange& change : changes) {
+    const bool promotes = change.kind == MemberChange::Kind::kAddVoter;
+    RETURN_IF_ERROR(raft->ChangeMember(change, context.deadline_ns)
+                        .Annotate(promotes ? "promoting member " + DescribeMember(change.member)
+                                           : "removing the member that had the address before"));
   }
   return Status::Ok();
 }
@@ -246,44 +196,24 @@ Status GroupAdmin::PromoteMember(const contract::RequestContext& context, uint64
 Status GroupAdmin::RemoveMember(const contract::RequestContext& context, uint64_t node_id) {
   ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
   const std::vector<MemberView> members = raft->GetMembers();
-  const MemberView* removed = Find(members, node_id);
+  const MemberView* removed = FindMember(members, node_id);
   if (removed == nullptr) return Status::Ok();
   const uint64_t self = host_.Identity().member.node_id;
-  if (removed->progress.is_voter) {
-    const Remaining left = Without(members, node_id, self);
-    if (left.voters == 0) return FailedPrecondition("the group's only voter cannot be removed");
-    if (left.active < left.voters / 2 + 1) {
-      return FailedPrecondition("without " + Describe(removed->member) + " only " + std::to_string(left.active) +
-                                " of " + std::to_string(left.voters) +
-                                " voters would answer: the group could not commit");
-    }
-  }
+  RETURN_IF_ERROR(CheckRemoval(members, node_id, self));
   if (node_id == self) {
     RETURN_IF_ERROR(TransferLeadership(context, 0).Annotate("moving leadership away from the removed member"));
     return raft->NotLeader();
   }
   return raft->ChangeMember({MemberChange::Kind::kRemove, removed->member}, context.deadline_ns)
-      .Annotate("removing member " + Describe(removed->member));
+      .Annotate("removing member " + DescribeMember(removed->member));
 }
 
 Status GroupAdmin::TransferLeadership(const contract::RequestContext& context, uint64_t node_id) {
   ASSIGN_OR_RETURN(RaftConsensus* const raft, Leader());
   const uint64_t self = host_.Identity().member.node_id;
   if (node_id == self) return Status::Ok();
-  const std::vector<MemberView> members = raft->GetMembers();
-  const MemberView* next = nullptr;
-  if (node_id != 0) {
-    next = Find(members, node_id);
-    if (next == nullptr) return NotFound("node " + IdText(node_id) + " is not a member of the group");
-    if (!next->progress.is_voter) return FailedPrecondition("member " + Describe(next->member) + " is a learner");
-  } else {
-    for (const MemberView& view : members) {
-      if (view.member.node_id == self || !view.progress.is_voter || !view.progress.is_active) continue;
-      if (next == nullptr || view.progress.matched > next->progress.matched) next = &view;
-    }
-    if (next == nullptr) return FailedPrecondition("no other voter answers: leadership has nowhere to go");
-  }
-  return raft->TransferLeader(next->member.node_id, context.deadline_ns);
+  ASSIGN_OR_RETURN(const GroupMember next, PlanTransfer(raft->GetMembers(), node_id, self));
+  return raft->TransferLeader(next.node_id, context.deadline_ns);
 }
 
 Result<contract::GroupSnapshot> GroupAdmin::TakeSnapshot(const contract::RequestContext& context) {

@@ -36,9 +36,6 @@ using ConnectToMember =
 
 class GroupAdmin final : public contract::MetastoreGroup {
  public:
-  // A learner that lacks more than this is not promoted.
-  static constexpr uint64_t kPromotionLagEntriesMax = 1000;
-
   // `connect` may be null: then nothing that needs other members works.
   GroupAdmin(GroupHost& host, ConnectToMember connect) : host_(host), connect_(std::move(connect)) {}
 

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "common/observe/log.h"
+#include "server/metastore/group/group_changes.h"
 
 namespace brazier::metastore {
 
@@ -112,29 +113,29 @@ std::unique_ptr<contract::MetastoreGroup> GroupKeeper::ConnectToLeader() const {
 std::string GroupKeeper::KeepEntry(const contract::RequestContext& context) {
   const GroupMember self = host_.Identity().member;
   const consensus::ConsensusStatus status = host_.raft()->GetStatus();
-  bool is_entered = false, is_true = false, has_old_self = false;
-  for (const consensus::MemberView& view : host_.raft()->GetMembers()) {
-    if (view.member.node_id == self.node_id) {
-      is_entered = true;
-      is_true = view.member == self;
-    } else if (!self.rpc_address.empty() && view.member.rpc_address == self.rpc_address) {
-      has_old_self = true;
+  const EntryPlan plan = PlanEntry(host_.raft()->GetMembers(), self);
+  // It was let in and not entered: the leader changed in between, or the entry is still on its way.
+  if (plan.is_untold) {
+    for (const AskedMember& asked : admin_.Ask(context, configured_)) {
+      if (asked.identity.ok() && asked.identity->group_id == host_.Identity().group_id) {
+        return Rejoin(context, asked.rpc_address);
+      }
     }
   }
   // A newcomer that nobody has told anything, or one that was removed.
-  if (!is_entered) {
+  if (!plan.is_entered) {
     return "the group has no member " + self.rpc_address + " with this disk: add it with \"brazierctl metastore add " +
            self.rpc_address + "\", or empty its folder if it was removed";
   }
-  if (status.leader_id == 0 || (is_true && !has_old_self)) return "";
+  if (status.leader_id == 0 || (plan.is_true && !plan.has_old_self)) return "";
   const auto elsewhere = status.is_leader ? nullptr : ConnectToLeader();
   if (!status.is_leader && elsewhere == nullptr) return "";
   contract::MetastoreGroup& leader = status.is_leader ? admin_ : *elsewhere;
-  if (!is_true) {
+  if (!plan.is_true) {
     const auto added = leader.AddMember(context, self.rpc_address);
     if (!added.ok()) return added.status().message();
   }
-  if (has_old_self) {
+  if (plan.has_old_self) {
     const Status promoted = leader.PromoteMember(context, self.node_id);
     if (!promoted.ok()) return promoted.message();
   }

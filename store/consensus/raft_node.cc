@@ -258,7 +258,41 @@ Status RaftNode::TransferLeader(uint64_t to) {
   return FromCore(raft_core_transfer_leader(core_.get(), to), "transfer leadership");
 }
 
+// What callers decided by members that have changed since: once such an entry commits it is too late to refuse it.
+Status RaftNode::CheckMemberChange(const MemberChange& change) const {
+  const uint64_t id = change.member.node_id;
+  size_t count = 0, voters = 0;
+  bool is_member = false, is_voter = false;
+  for (const MemberProgress& member : GetProgress()) {
+    ++count;
+    voters += member.is_voter ? 1 : 0;
+    if (member.node_id != id) continue;
+    is_member = true;
+    is_voter = member.is_voter;
+  }
+  const auto refuse = [&](const char* why) {
+    return Status(Code::kFailedPrecondition, "consensus node " + IdText(id) + " " + why);
+  };
+  switch (change.kind) {
+    case MemberChange::Kind::kAddVoter:
+      if (!is_member) return refuse("is not a member: only a learner is made a voter");
+      break;
+    case MemberChange::Kind::kAddLearner:
+      if (is_voter) return refuse("is a voter: voters are removed, not demoted");
+      if (!is_member && count >= kGroupMembersMax) {
+        return ResourceExhausted("the consensus group has " + std::to_string(count) + " members, the limit is " +
+                                 std::to_string(kGroupMembersMax));
+      }
+      break;
+    case MemberChange::Kind::kRemove:
+      if (is_voter && voters == 1) return refuse("is the group's only voter and cannot be removed");
+      break;
+  }
+  return Status::Ok();
+}
+
 Result<uint64_t> RaftNode::ProposeMember(const MemberChange& change) {
+  if (GetStatus().is_leader) RETURN_IF_ERROR(CheckMemberChange(change));
   uint32_t kind = RAFT_CORE_MEMBER_REMOVE;
   std::string context;
   if (change.kind != MemberChange::Kind::kRemove) {
@@ -517,7 +551,7 @@ RaftNode::CoreStatus RaftNode::GetStatus() const {
   status.first_index = log_->first_index();
   status.log_bytes = log_->bytes();
   status.committed_in_term = core.committed_in_term != 0;
-  status.is_alone = core.members_count == 1 && core.is_singleton != 0;
+  status.is_alone = core.members_count == 1 && core.is_singleton != 0 && core.is_promotable != 0;
   return status;
 }
 

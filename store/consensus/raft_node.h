@@ -75,7 +75,7 @@ class RaftNode {
   };
   struct CoreStatus : ConsensusStatus {
     bool committed_in_term = false;  // a leader that can serve
-    bool is_alone = false;           // the group has no other member
+    bool is_alone = false;           // the only voter of a group without other members
   };
   // What a leader knows of a member; elsewhere `matched` is 0 and nobody is active.
   struct MemberProgress {
@@ -104,7 +104,8 @@ class RaftNode {
   Status ReportUnreachable(uint64_t id);
   Status TransferLeader(uint64_t to);
   // Appends the change and returns its index. The round that applies the entry there has an answer with changed_members;
-  // without, another change was under way and nothing has changed. kUnavailable on a node that does not lead.
+  // without, another change was under way and nothing has changed. kUnavailable on a node that does not lead;
+  // kFailedPrecondition for a voter that is no learner before, a learner that is a voter, or the last voter's removal.
   Result<uint64_t> ProposeMember(const MemberChange& change);
 
   Result<Round> RunRound();
@@ -137,6 +138,7 @@ class RaftNode {
            Transport& transport, std::unique_ptr<RaftLog> log);
   Status CreateCore();
   Status LoadMembers();
+  Status CheckMemberChange(const MemberChange& change) const;
   Status ApplyMemberChange(const EntryView& entry);
   Status ReceiveSnapshotFrame(std::string_view message);
   void PumpSnapshots();

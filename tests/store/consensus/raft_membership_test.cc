@@ -282,6 +282,34 @@ TEST(RaftMembershipTest, OnlyOneChangeAtATime) {
   }
 }
 
+// Two calls that were both right when they looked, one after the other: the second must not take effect.
+TEST(RaftMembershipTest, ChangesThatWouldBreakTheGroupAreRefusedWhenTheyAreProposed) {
+  Group group;
+  group.Found({1, 2});
+  ASSERT_TRUE(group.Propose("before").ok());
+  const uint64_t leader = group.AwaitLeader();
+  const uint64_t other = 3 - leader;
+  EXPECT_EQ(group.Change(Kind::kAddLearner, other).code(), Code::kFailedPrecondition);
+  ASSERT_TRUE(group.Change(Kind::kRemove, other).ok());
+  EXPECT_EQ(group.Change(Kind::kAddVoter, other).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(group.Change(Kind::kRemove, leader).code(), Code::kFailedPrecondition);
+  EXPECT_TRUE(group.Propose("after").ok());
+  EXPECT_EQ(group.VotersBy(leader), (std::vector<uint64_t>{leader}));
+}
+
+// The entry was proposed by a leader that another one followed: the one that it removes.
+TEST(RaftMembershipTest, ALeaderThatIsRemovedStepsDown) {
+  Group group;
+  group.Found({1, 2, 3});
+  const uint64_t removed = group.AwaitLeader();
+  ASSERT_TRUE(group.Change(Kind::kRemove, removed).ok());
+  EXPECT_FALSE(group.At(removed).node->GetStatus().is_leader);
+  EXPECT_FALSE(group.At(removed).node->GetStatus().is_alone);
+  ASSERT_TRUE(group.RunUntil([&] { return group.Leader() != 0 && group.Leader() != removed; }));
+  ASSERT_TRUE(group.Propose("without it").ok());
+  EXPECT_EQ(group.VotersBy(group.Leader()).size(), 2u);
+}
+
 TEST(GroupFoundingTest, TheSameFoundersFoundTheSameGroup) {
   EXPECT_EQ(GroupIdOf({MemberOf(1), MemberOf(2)}), GroupIdOf({MemberOf(2), MemberOf(1)}));
   EXPECT_NE(GroupIdOf({MemberOf(1), MemberOf(2)}), GroupIdOf({MemberOf(1), MemberOf(3)}));

@@ -5,7 +5,7 @@ use raft::eraftpb::{
     ConfChange, ConfChangeType, ConfChangeV2, ConfState, Entry, EntryType, HardState, Message,
     MessageType,
 };
-use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
+use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole, INVALID_ID};
 use slog::{o, Discard, Logger};
 
 use crate::abi::{
@@ -383,6 +383,12 @@ impl Core {
             return Err(fail(INVALID, format!("entry type {kind} is no conf change")));
         };
         let conf_state = applied.map_err(from_raft)?;
+        // raft-rs leaves a leader that was removed in its place: it would go on leading a group that it does not belong to.
+        let raft = &mut self.node.raft;
+        if raft.state == StateRole::Leader && !raft.prs().conf().voters().contains(raft.id) {
+            let term = raft.term;
+            raft.become_follower(term, INVALID_ID);
+        }
         self.fix_election_timeout();
         self.keep_conf_state(&conf_state)
     }

@@ -366,7 +366,7 @@ void RaftConsensus::Publish() {
   metrics_.snapshots_failed_total.Add(figures.failed - counted_snapshots_.failed);
   metrics_.snapshots_installed_total.Add(figures.installed - counted_snapshots_.installed);
   counted_snapshots_ = figures;
-  const std::vector<RaftNode::MemberProgress> progress = node_->GetProgress();
+  std::vector<MemberView> members = node_->GetMembers();
   std::lock_guard lock(mu_);
   const bool leader_changed =
       status_.leader_id != core_status_.leader_id || status_.term != core_status_.term;
@@ -374,11 +374,7 @@ void RaftConsensus::Publish() {
   published_failure_ = failure_;
   can_commit_.store(!stopping_ && failure_.ok() && core_status_.is_leader &&
                     core_status_.committed_in_term);
-  members_.resize(progress.size());
-  for (size_t i = 0; i < progress.size(); ++i) {
-    members_[i].member = node_->members()[i];
-    members_[i].progress = progress[i];
-  }
+  members_ = std::move(members);
   if (leader_changed) answered_.notify_all();
 }
 

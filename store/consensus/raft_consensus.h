@@ -40,12 +40,6 @@ struct ConsensusFigures {
   uint64_t queue_bytes = 0;         // now, with what is in flight
 };
 
-// A member of the group as this one knows it: `progress` is zero but for the voter's mark on one that does not lead.
-struct MemberView {
-  GroupMember member;
-  RaftNode::MemberProgress progress;
-};
-
 class RaftConsensus final : public Consensus, private RaftMember::Watcher {
  public:
   struct Options {

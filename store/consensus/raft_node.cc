@@ -352,6 +352,9 @@ Status RaftNode::ApplyMemberChange(const EntryView& entry) {
     members_.push_back(found != known.end() ? *found : GroupMember{.node_id = progress.node_id});
   }
   state_batch_.Put(Family::kState, std::string(kMembersKey), EncodeMembers(members_));
+  // Whoever is told of the change may switch off the member that was removed: from now on this one goes by the new group
+  // even after a crash, which may forget how far the log was committed.
+  state_must_sync_ = true;
   transport_.SetMembers(members_);
   return Status::Ok();
 }
@@ -370,6 +373,18 @@ std::vector<RaftNode::MemberProgress> RaftNode::GetProgress() const {
   std::sort(progress.begin(), progress.end(),
             [](const auto& a, const auto& b) { return a.node_id < b.node_id; });
   return progress;
+}
+
+std::vector<MemberView> RaftNode::GetMembers() const {
+  std::vector<MemberView> views;
+  const std::vector<MemberProgress> progress = GetProgress();
+  for (const GroupMember& member : members_) {
+    MemberView& view = views.emplace_back(MemberView{member, {.node_id = member.node_id}});
+    for (const MemberProgress& known : progress) {
+      if (known.node_id == member.node_id) view.progress = known;
+    }
+  }
+  return views;
 }
 
 Result<RaftNode::Round> RaftNode::RunRound() {
@@ -506,8 +521,9 @@ Status RaftNode::ApplyCommitted() {
 
 Status RaftNode::WriteState() {
   if (state_batch_.empty()) return Status::Ok();
-  RETURN_IF_ERROR(store_.Write(state_batch_, /*sync=*/false));
+  RETURN_IF_ERROR(store_.Write(state_batch_, state_must_sync_));
   state_batch_.Clear();
+  state_must_sync_ = false;
   machine_.Applied(applied_.index);
   return Status::Ok();
 }

@@ -5,7 +5,8 @@
 //
 // Use: give it inputs (Tick, Receive, Propose, ...), then call RunRound() until it answers that there was nothing to
 // do. A round: (1) take what the core has ready; (2) write new entries and hard state in ONE batch, synced; (3) apply
-// what is now committed into one batch with the applied index and write it (unsynced: the log can replay it); (4) hand
+// what is now committed into one batch with the applied index and write it (unsynced: the log can replay it; synced when the
+// members changed); (4) hand
 // back the answers. When a write fails, RunRound returns its status and the node is `blocked()`: it takes no input, and
 // the next RunRound repeats that write. Log entries that are applied and no longer needed are deleted now and then.
 // The collaborators are borrowed. Runs on the consensus thread.
@@ -27,6 +28,8 @@
 struct raft_core;
 
 namespace brazier::consensus {
+
+struct MemberView;
 
 class RaftNode {
  public:
@@ -115,8 +118,10 @@ class RaftNode {
   // The core failed for good (a bug or a log it cannot read); everything answers this status from now on.
   const Status& broken() const { return broken_; }
   CoreStatus GetStatus() const;
-  // In the order of their ids.
+  // In the order of their ids. The core's: ahead of members() while the write that changes them is repeated.
   std::vector<MemberProgress> GetProgress() const;
+  // members() with the progress of each.
+  std::vector<MemberView> GetMembers() const;
   // Names and addresses of the members as of what is applied, learners too, by id.
   const std::vector<GroupMember>& members() const { return members_; }
   // Of snapshot chunks in memory, to be sent again.
@@ -171,10 +176,17 @@ class RaftNode {
   bool log_must_sync_ = false;
   std::vector<std::pair<uint64_t, std::string>> after_log_;  // messages to send once the log is written
   kv::WriteBatch state_batch_;                               // of the stage kStateWrite
+  bool state_must_sync_ = false;
   AppliedState applied_;       // as in state_batch_ during kStateWrite
   bool installing_ = false;    // log_batch_ replaces the state
   std::vector<GroupMember> members_;  // by id
   SnapshotFigures snapshot_figures_;
+};
+
+// A member of the group as one of them knows it: `progress` is zero but for the voter's mark on one that does not lead.
+struct MemberView {
+  GroupMember member;
+  RaftNode::MemberProgress progress;
 };
 
 }  // namespace brazier::consensus

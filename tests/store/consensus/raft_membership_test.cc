@@ -79,16 +79,17 @@ class Group {
   void Run(int ticks) {
     for (int i = 0; i < ticks; ++i) {
       for (auto& [id, process] : processes_) Step(*process, true);
-      for (int round = 0; round < 20 && !wire_.empty(); ++round) {
-        std::deque<Envelope> under_way = std::exchange(wire_, {});
-        for (Envelope& envelope : under_way) {
-          const auto to = processes_.find(envelope.to);
-          if (to == processes_.end() || to->second->node == nullptr) continue;
-          to->second->member->Receive(std::move(envelope.message));
-        }
-        for (auto& [id, process] : processes_) Step(*process, false);
-      }
+      for (int round = 0; round < 20 && !wire_.empty(); ++round) Deliver();
     }
+  }
+  void Deliver() {
+    std::deque<Envelope> under_way = std::exchange(wire_, {});
+    for (Envelope& envelope : under_way) {
+      const auto to = processes_.find(envelope.to);
+      if (to == processes_.end() || to->second->node == nullptr) continue;
+      to->second->member->Receive(std::move(envelope.message));
+    }
+    for (auto& [id, process] : processes_) Step(*process, false);
   }
   bool RunUntil(const std::function<bool()>& reached) {
     for (int i = 0; i < 400; ++i) {
@@ -308,6 +309,44 @@ TEST(RaftMembershipTest, ALeaderThatIsRemovedStepsDown) {
   ASSERT_TRUE(group.RunUntil([&] { return group.Leader() != 0 && group.Leader() != removed; }));
   ASSERT_TRUE(group.Propose("without it").ok());
   EXPECT_EQ(group.VotersBy(group.Leader()).size(), 2u);
+}
+
+// The core has the members of a snapshot before the write that installs it.
+TEST(RaftMembershipTest, AMemberThatCannotWriteTheStateItGotKnowsTheMembersItHad) {
+  Group group;
+  group.truncate_entries = 4;
+  group.Found({1, 2, 3});
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(group.Propose("c" + std::to_string(i)).ok());
+  group.Join(4);
+  group.At(4).store.SetFailingSwaps(true);
+  ASSERT_TRUE(group.Change(Kind::kAddLearner, 4).ok());
+  ASSERT_TRUE(group.RunUntil([&] { return group.At(4).node->blocked(); }));
+  EXPECT_EQ(group.At(4).node->GetProgress().size(), 4u);
+  EXPECT_TRUE(group.At(4).node->GetMembers().empty());
+  group.At(4).store.SetFailingSwaps(false);
+  ASSERT_TRUE(group.RunUntil([&] { return group.AppliedBy(4).size() == 20; }));
+  EXPECT_EQ(group.At(4).node->GetMembers().size(), 4u);
+}
+
+// When a removal is answered, the one that was removed may be switched off for good, and the others crash.
+TEST(RaftMembershipTest, AChangeThatWasAnsweredIsDurable) {
+  Group group;
+  group.Found({1, 2});
+  ASSERT_TRUE(group.Propose("before").ok());
+  group.Run(5);
+  const uint64_t leader = group.AwaitLeader();
+  const uint64_t removed = 3 - leader;
+  bool answered = false;
+  group.At(leader).member->Propose({.change = MemberChange{Kind::kRemove, MemberOf(removed)},
+                                    .deadline_ns = INT64_MAX,
+                                    .done = [&](const Result<std::string>& result) { answered = result.ok(); }});
+  for (int i = 0; i < 20 && !answered; ++i) group.Deliver();
+  ASSERT_TRUE(answered);
+  group.Lose(removed);
+  group.Crash(leader);
+  group.Start(leader);
+  ASSERT_TRUE(group.RunUntil([&] { return group.Leader() == leader; }));
+  EXPECT_TRUE(group.Propose("alone").ok());
 }
 
 TEST(GroupFoundingTest, TheSameFoundersFoundTheSameGroup) {

@@ -3,6 +3,7 @@
 // and whose unsynced writes can be lost, as by a power cut.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
@@ -75,7 +76,10 @@ class FaultyStore final : public kv::KeyValueStore {
     std::unique_lock lock(mu_);
     syncs_ += sync ? 1 : 0;
     blocked_.wait(lock, [&] { return !hold_; });
-    if (failing_) {
+    const bool swaps = std::any_of(batch.writes().begin(), batch.writes().end(), [](const auto& write) {
+      return write.kind == kv::WriteBatch::Write::Kind::kSwapState;
+    });
+    if (failing_ || (failing_swaps_ && swaps)) {
       return Unavailable("no space left").WithReason("disk_full");
     }
     unsynced_.push_back(batch);
@@ -100,6 +104,11 @@ class FaultyStore final : public kv::KeyValueStore {
     std::lock_guard lock(mu_);
     failing_ = failing;
   }
+  // Writes that install a snapshot.
+  void SetFailingSwaps(bool failing) {
+    std::lock_guard lock(mu_);
+    failing_swaps_ = failing;
+  }
   // Writes wait while held.
   void SetHold(bool hold) {
     std::lock_guard lock(mu_);
@@ -122,6 +131,7 @@ class FaultyStore final : public kv::KeyValueStore {
   std::unique_ptr<kv::KeyValueStore> durable_ = kv::MakeMemoryKeyValueStore();
   std::vector<kv::WriteBatch> unsynced_;
   bool failing_ = false;
+  bool failing_swaps_ = false;
   bool hold_ = false;
   int syncs_ = 0;
 };

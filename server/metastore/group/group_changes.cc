@@ -50,13 +50,17 @@ Result<std::vector<MemberChange>> PlanPromotion(const std::vector<MemberView>& m
   std::vector<MemberChange> changes;
   if (!promoted->progress.is_voter) {
     const uint64_t lag = committed_index - std::min(committed_index, promoted->progress.matched);
-    if (!promoted->progress.is_active || lag > kPromotionLagEntriesMax) {
-      return Unavailable("member " + DescribeMember(promoted->member) +
-                         (promoted->progress.is_active
-                              ? " lacks " + std::to_string(lag) + " entries, the limit is " +
-                                    std::to_string(kPromotionLagEntriesMax)
-                              : std::string(" is not heard of")))
-          .WithReason("not_caught_up");
+    // Without the group's state it could not acknowledge anything, however few entries that is behind.
+    std::string lack;
+    if (!promoted->progress.is_active) {
+      lack = "is not heard of";
+    } else if (promoted->progress.matched == 0) {
+      lack = "does not have the group's state yet";
+    } else if (lag > kPromotionLagEntriesMax) {
+      lack = "lacks " + std::to_string(lag) + " entries, the limit is " + std::to_string(kPromotionLagEntriesMax);
+    }
+    if (!lack.empty()) {
+      return Unavailable("member " + DescribeMember(promoted->member) + " " + lack).WithReason("not_caught_up");
     }
     changes.push_back({MemberChange::Kind::kAddVoter, promoted->member});
   }

@@ -56,6 +56,11 @@ TEST(GroupChangesTest, ALearnerIsPromotedWhenItHasCaughtUpAndThenItsOldSelfGoes)
   EXPECT_EQ(PlanPromotion(members, 9, 0).status().code(), Code::kNotFound);
 }
 
+TEST(GroupChangesTest, ALearnerWithoutTheStateIsNotPromotedHoweverShortTheLog) {
+  const std::vector<MemberView> members = {View(1, true), View(2, false, true, 0)};
+  EXPECT_EQ(PlanPromotion(members, 2, 5).status().reason(), "not_caught_up");
+}
+
 TEST(GroupChangesTest, ARemovalLeavesAMajorityThatAnswers) {
   const std::vector<MemberView> members = {View(1, true), View(2, true), View(3, true, false), View(4, false)};
   EXPECT_TRUE(CheckRemoval(members, 3, 1).ok());

@@ -3,16 +3,18 @@
 namespace brazier::simulation {
 namespace {
 
-enum Kind : uint64_t { kCrash, kCrashInWrite, kPartition, kNetwork, kStall, kFull, kSkew, kTransfer, kKinds };
-constexpr std::string_view kKindNames[] = {"crash",   "crash in a write", "partition", "network",
-                                           "stall",   "full disk",        "skew",      "transfer"};
+enum Kind : uint64_t {
+  kCrash, kCrashInWrite, kPartition, kNetwork, kStall, kFull, kSkew, kTransfer, kLostDisk, kKinds
+};
+constexpr std::string_view kKindNames[] = {"crash",     "crash in a write", "partition", "network",  "stall",
+                                           "full disk", "skew",             "transfer",  "lost disk"};
 
 }  // namespace
 
-FaultPlan::FaultPlan(const SimulatedMember::World& world,
-                     std::vector<std::unique_ptr<SimulatedMember>>& members, int64_t skew_max_ns)
-    : world_(world), members_(members), skew_max_ns_(skew_max_ns) {
+FaultPlan::FaultPlan(const SimulatedMember::World& world, Roster& roster, int64_t skew_max_ns, bool loses_disks)
+    : world_(world), roster_(roster), members_(roster.members()), skew_max_ns_(skew_max_ns) {
   kinds_ = 1 + world_.random.Below((1u << kKinds) - 1);
+  if (loses_disks) kinds_ |= 1u << kLostDisk;
   pause_max_ns_ = static_cast<int64_t>(300 + world_.random.Below(5000)) * kMs;
   if (world_.random.Below(2) == 0) {
     sync_latency_max_ns_ = 1 + static_cast<int64_t>(world_.random.Below(20 * kMs));
@@ -72,6 +74,9 @@ void FaultPlan::Inject() {
         leader->TransferLeader(member.id());
       }
       break;
+    case kLostDisk:
+      if (roster_.MayLose(member)) LoseDisk(member);
+      break;
   }
 }
 
@@ -92,7 +97,7 @@ void FaultPlan::RestartLater(SimulatedMember& member) {
 }
 
 void FaultPlan::Restart(SimulatedMember& member) {
-  if (member.is_up()) return;
+  if (member.is_up() || member.is_lost()) return;
   const Status status = member.Start();
   if (status.ok()) return;
   if (status.code() == Code::kUnavailable) {
@@ -101,6 +106,16 @@ void FaultPlan::Restart(SimulatedMember& member) {
   }
   world_.checker.Fail("member " + std::to_string(member.id()) +
                       " does not start: " + status.ToString());
+}
+
+// At times together with the power of the leader, who knows what the lost disk had: the rest must not go by one that forgot.
+void FaultPlan::LoseDisk(SimulatedMember& member) {
+  ++figures_.lost_disks;
+  RestartLater(roster_.Lose(member));
+  if (world_.random.Below(2) != 0) return;
+  for (const auto& leader : members_) {
+    if (leader->is_up() && leader->GetStatus().is_leader) return Crash(*leader);
+  }
 }
 
 // One member from all others, or a group from the rest; both ways or one.

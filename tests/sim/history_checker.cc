@@ -114,6 +114,24 @@ void HistoryChecker::Status(uint64_t member, const consensus::RaftNode::CoreStat
   }
 }
 
+void HistoryChecker::Members(uint64_t member, uint64_t index,
+                             const std::vector<consensus::MemberView>& members) {
+  if (members.empty()) return;  // a newcomer that was not told anything yet
+  uint64_t hash = members.size();
+  for (const consensus::MemberView& view : members) {
+    hash = MixHash(hash, MixHash(view.member.node_id, view.progress.is_voter ? 1 : 0));
+    hash = MixHash(hash, Hash64(view.member.name + " " + view.member.rpc_address));
+  }
+  const auto [it, is_new] = members_.emplace(index, hash);
+  if (!is_new && it->second != hash) {
+    Fail("member " + std::to_string(member) + " at " + std::to_string(index) +
+         " knows other members of the group than others");
+  }
+  if (is_new && std::next(it) == members_.end() && (it == members_.begin() || std::prev(it)->second != hash)) {
+    groups_[index] = members;
+  }
+}
+
 void HistoryChecker::CheckFinalState(uint64_t member, const kv::Reader& state) {
   const std::string who = "at the end member " + std::to_string(member);
   if (DumpOf(state) != reference_.Dump()) {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/model/block_meta.h"
-#include "store/consensus/raft_node.h"
+#include "store/consensus/raft_consensus.h"
 #include "tests/sim/reference_index.h"
 
 namespace brazier::simulation {
@@ -39,6 +39,11 @@ class HistoryChecker {
   // Its state was replaced by a snapshot as of `index`. What that held shows in the end, and in every read.
   void Restored(uint64_t member, uint64_t index);
   void Status(uint64_t member, const consensus::RaftNode::CoreStatus& status);
+  // Whom `member` takes for the group's members, having applied `index`.
+  void Members(uint64_t member, uint64_t index, const std::vector<consensus::MemberView>& members);
+
+  // The group's members by the index of the entry from which on they are so.
+  const std::map<uint64_t, std::vector<consensus::MemberView>>& groups() const { return groups_; }
 
   // ---- the end: all members are healed and rest
   void CheckFinalState(uint64_t member, const kv::Reader& state);
@@ -74,6 +79,8 @@ class HistoryChecker {
   std::map<Service, std::map<Ulid, bool>> is_visible_;
   std::map<uint64_t, AppliedCommand> applied_;  // by index
   std::map<uint64_t, uint64_t> leaders_;        // term -> member
+  std::map<uint64_t, uint64_t> members_;        // index applied -> hash of the group's members
+  std::map<uint64_t, std::vector<consensus::MemberView>> groups_;
   ReferenceIndex reference_;
   uint64_t trace_ = 0;
   uint64_t restores_ = 0;

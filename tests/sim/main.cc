@@ -31,7 +31,7 @@ void OnAbort(int) {
 
 bool ParseCanary(const std::string& name, Canary* canary) {
   for (Canary candidate : {Canary::kNone, Canary::kUnsyncedLog, Canary::kSkippedCommand,
-                           Canary::kReadsWithoutBarrier}) {
+                           Canary::kReadsWithoutBarrier, Canary::kEmptyDiskOldId}) {
     if (name != CanaryName(candidate)) continue;
     *canary = candidate;
     return true;
@@ -89,18 +89,40 @@ int Main(int argc, char** argv) {
     total.workload.adds_acknowledged += result.workload.adds_acknowledged;
     total.workload.reads_answered += result.workload.reads_answered;
     total.faults.crashes += result.faults.crashes;
+    total.faults.partitions += result.faults.partitions;
+    total.faults.stalls += result.faults.stalls;
+    total.faults.full_disks += result.faults.full_disks;
+    total.faults.transfers += result.faults.transfers;
+    total.faults.lost_disks += result.faults.lost_disks;
+    total.group.joins += result.group.joins;
+    total.group.rejoins += result.group.rejoins;
+    total.group.removals += result.group.removals;
+    total.group.refusals += result.group.refusals;
   }
-  std::printf("%llu seeds in %.1f s, %.1f hours of virtual time: %llu events, %llu commands, %llu acknowledged adds, "
-              "%llu reads, %llu leaders, %llu crashes, %llu snapshots\n",
-              static_cast<unsigned long long>(done), seconds(),
-              static_cast<double>(total.virtual_ns) / 3.6e12,
-              static_cast<unsigned long long>(total.events),
-              static_cast<unsigned long long>(total.commands),
-              static_cast<unsigned long long>(total.workload.adds_acknowledged),
-              static_cast<unsigned long long>(total.workload.reads_answered),
-              static_cast<unsigned long long>(total.leaders),
-              static_cast<unsigned long long>(total.faults.crashes),
-              static_cast<unsigned long long>(total.snapshots));
+  const auto print = [](const char* name, uint64_t value) {
+    std::printf(", %llu %s", static_cast<unsigned long long>(value), name);
+  };
+  std::printf("%llu seeds in %.1f s, %.1f hours of virtual time", static_cast<unsigned long long>(done), seconds(),
+              static_cast<double>(total.virtual_ns) / 3.6e12);
+  print("events", total.events);
+  print("commands", total.commands);
+  print("acknowledged adds", total.workload.adds_acknowledged);
+  print("reads", total.workload.reads_answered);
+  print("leaders", total.leaders);
+  print("snapshots", total.snapshots);
+  std::printf("\nfaults");
+  print("crashes", total.faults.crashes);
+  print("partitions", total.faults.partitions);
+  print("stalls", total.faults.stalls);
+  print("full disks", total.faults.full_disks);
+  print("transfers", total.faults.transfers);
+  print("lost disks", total.faults.lost_disks);
+  std::printf("\nmembers");
+  print("joined", total.group.joins);
+  print("of them after a lost disk", total.group.rejoins);
+  print("removed", total.group.removals);
+  print("requests refused", total.group.refusals);
+  std::printf("\n");
   return 0;
 }
 

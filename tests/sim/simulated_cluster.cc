@@ -17,19 +17,23 @@ class Cluster {
         network_(events_, random_,
                  [this](uint64_t from, uint64_t to, const std::string& message) {
                    checker_.Trace(Hash64(message, from * 1000 + to));
-                   if (members_[to - 1]->is_up()) members_[to - 1]->Receive(message);
+                   SimulatedMember* const member = roster_.Find(to);
+                   if (member != nullptr && member->is_up()) member->Receive(message);
                  }),
         world_{clock_, events_, random_, network_, checker_},
+        roster_(world_, [this](SimulatedMember& member) { faults_.PowerWent(member); }),
         forgets_(random_.Below(4) == 0),
-        faults_(world_, members_, forgets_ ? 10 * kSecond : 120 * kSecond),
-        workload_({}, world_, members_) {
+        changes_group_(random_.Below(2) == 0),
+        faults_(world_, roster_, forgets_ ? 10 * kSecond : 120 * kSecond,
+                options.canary == Canary::kEmptyDiskOldId),
+        operator_(world_, roster_),
+        workload_({}, world_, roster_.members()) {
     if (options.prints) {
       checker_.SetPrint([this](const std::string& what) {
         std::printf("%10.4f %s\n", static_cast<double>(clock_.MonotonicNs()) * 1e-9, what.c_str());
       });
     }
     SimulatedMember::Options member;
-    for (uint64_t id = 1; id <= (random_.Below(4) == 0 ? 5u : 3u); ++id) member.voters.push_back(id);
     member.canary = options.canary;
     // A member that falls behind so short a log needs a snapshot, of several chunks.
     if (random_.Below(2) == 0) {
@@ -38,27 +42,33 @@ class Cluster {
       member.snapshot_chunk_bytes = 2 << 10;
     }
     if (forgets_) member.dedup = {.window_ns = 5 * kSecond, .bytes_max = 16 * 20};
-    for (uint64_t id : member.voters) {
-      member.id = id;
-      members_.push_back(std::make_unique<SimulatedMember>(
-          member, world_, [this, id] { faults_.PowerWent(*members_[id - 1]); }));
-    }
+    roster_.SetOptions(member);
+    roster_.Found(changes_group_ ? 1 + random_.Below(GroupOperator::kVotersMax)
+                                 : random_.Below(4) == 0 ? 5 : 3);
   }
 
   SimulationResult Run() {
-    for (const auto& member : members_) {
+    for (const auto& member : roster_.members()) {
       if (const Status status = member->Start(); !status.ok()) checker_.Fail(status.ToString());
     }
     workload_.Start();
     faults_.Start();
+    operator_.Start(changes_group_);
     RunUntil(options_.faulty_ns);
+    operator_.Settle();
     if (checker_.ok()) faults_.Heal();
     const uint64_t acknowledged = workload_.figures().adds_acknowledged;
-    RunUntil(clock_.MonotonicNs() + kCalmLoadNs);
+    // Longer where clients wait for members that were removed and do not know it.
+    for (int i = 0; i < 4 && checker_.ok() && workload_.figures().adds_acknowledged == acknowledged; ++i) {
+      RunUntil(clock_.MonotonicNs() + kCalmLoadNs);
+    }
     workload_.Stop();
     Converge();
     if (checker_.ok()) {
-      for (const auto& member : members_) checker_.CheckFinalState(member->id(), member->store());
+      for (const auto& member : roster_.members()) {
+        checker_.Members(member->id(), member->GetStatus().applied_index, member->GetMembers());
+        checker_.CheckFinalState(member->id(), member->store());
+      }
       if (!forgets_) checker_.CheckIdentitiesCountOnce();
       if (workload_.figures().adds_acknowledged == acknowledged) {
         checker_.Fail("nothing was acknowledged after everything was healed");
@@ -73,7 +83,8 @@ class Cluster {
             .leaders = checker_.leaders(),
             .blocks = checker_.submitted().size(),
             .workload = workload_.figures(),
-            .faults = faults_.figures()};
+            .faults = faults_.figures(),
+            .group = operator_.figures()};
   }
 
  private:
@@ -85,9 +96,10 @@ class Cluster {
     }
   }
 
-  bool IsConverged() const {
+  bool IsConverged() {
     uint64_t applied = 0, leaders = 0;
-    for (const auto& member : members_) {
+    if (!operator_.IsSettled()) return false;
+    for (const auto& member : roster_.members()) {
       if (!member->is_up()) return false;
       const consensus::RaftNode::CoreStatus status = member->GetStatus();
       if (status.applied_index != status.last_index) return false;
@@ -98,12 +110,31 @@ class Cluster {
     return leaders == 1;
   }
 
+  std::string Describe() {
+    std::string text = "the group is";
+    for (const consensus::MemberView& view : roster_.group()) {
+      text += " " + std::to_string(view.member.node_id) + (view.progress.is_voter ? "" : " (learner)");
+    }
+    for (const auto& member : roster_.members()) {
+      text += "; member " + std::to_string(member->id());
+      if (!member->is_up()) {
+        text += " is down";
+        continue;
+      }
+      const consensus::RaftNode::CoreStatus status = member->GetStatus();
+      text += (status.is_leader ? " leads in term " : " in term ") + std::to_string(status.term) + " has " +
+              std::to_string(status.applied_index) + " of " + std::to_string(status.last_index) + " applied, knows " +
+              std::to_string(member->GetMembers().size()) + " members";
+    }
+    return text;
+  }
+
   void Converge() {
     const int64_t end_ns = clock_.MonotonicNs() + kConvergeNs;
     // Whatever clients left behind ends first.
     RunUntil(clock_.MonotonicNs() + 3 * kSecond);
     while (checker_.ok() && !IsConverged()) {
-      if (clock_.MonotonicNs() >= end_ns) return checker_.Fail("the members do not converge");
+      if (clock_.MonotonicNs() >= end_ns) return checker_.Fail("the members do not converge: " + Describe());
       RunUntil(clock_.MonotonicNs() + 100 * kMs);
     }
   }
@@ -115,9 +146,11 @@ class Cluster {
   HistoryChecker checker_;
   SimulatedNetwork network_;
   const SimulatedMember::World world_;
-  std::vector<std::unique_ptr<SimulatedMember>> members_;
-  const bool forgets_;  // a small dedup window
+  Roster roster_;
+  const bool forgets_;        // a small dedup window
+  const bool changes_group_;  // an operator adds and removes members
   FaultPlan faults_;
+  GroupOperator operator_;
   Workload workload_;
 };
 
@@ -135,6 +168,8 @@ std::string_view CanaryName(Canary canary) {
       return "skipped-command";
     case Canary::kReadsWithoutBarrier:
       return "reads-without-barrier";
+    case Canary::kEmptyDiskOldId:
+      return "empty-disk-old-id";
   }
   return "";
 }

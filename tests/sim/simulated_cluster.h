@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/sim/fault_plan.h"
+#include "tests/sim/group_operator.h"
 #include "tests/sim/workload.h"
 
 namespace brazier::simulation {
@@ -29,13 +30,14 @@ struct SimulationResult {
   uint64_t blocks = 0;
   WorkloadFigures workload;
   FaultFigures faults;
+  GroupFigures group;
 };
 
 SimulationResult Simulate(const SimulationOptions& options);
 
 // The command that runs this seed again.
 std::string ReplayCommand(const SimulationOptions& options);
-// "none", "unsynced-log", "skipped-command", "reads-without-barrier".
+// "none", "unsynced-log", "skipped-command", "reads-without-barrier", "empty-disk-old-id".
 std::string_view CanaryName(Canary canary);
 
 }  // namespace brazier::simulation

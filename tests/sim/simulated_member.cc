@@ -1,6 +1,7 @@
 #include "tests/sim/simulated_member.h"
 
 #include "server/metastore/add_blocks_packing.h"
+#include "store/consensus/group_founding.h"
 
 namespace brazier::simulation {
 namespace {
@@ -45,21 +46,22 @@ SimulatedMember::SimulatedMember(const Options& options, const World& world,
       power_went_(std::move(power_went)),
       clock_(world.clock),
       store_(world.clock, world.random, options.canary == Canary::kUnsyncedLog),
-      network_(options.id, world.network) {}
+      network_(options.self.node_id, world.network) {
+  CHECK(consensus::FoundStore(store_, {.node_id = id(), .group_id = options.group_id}, options.founders).ok());
+}
 
 SimulatedMember::~SimulatedMember() = default;
 
 Status SimulatedMember::Start() {
   const bool restarted = incarnation_++ > 0;
-  world_.checker.Note("member " + std::to_string(options_.id) + " starts");
+  world_.checker.Note("member " + std::to_string(id()) + " starts");
   ASSIGN_OR_RETURN(index_, index::MetadataIndex::Open(store_, world_.random.Next()));
   machine_ = std::make_unique<metastore::IndexStateMachine>(*index_, clock_, registry_);
   checked_ = std::make_unique<CheckedMachine>(
-      options_.id, *machine_, world_.checker,
+      id(), *machine_, world_.checker,
       restarted && options_.canary == Canary::kSkippedCommand);
   RaftNode::Options node;
-  node.node_id = options_.id;
-  node.voters = options_.voters;
+  node.node_id = id();
   node.truncate_entries = options_.truncate_entries;
   node.keep_entries = options_.keep_entries;
   node.snapshot_chunk_bytes = options_.snapshot_chunk_bytes;
@@ -76,7 +78,7 @@ Status SimulatedMember::Start() {
 
 void SimulatedMember::Crash() {
   ++incarnation_;
-  world_.checker.Note("member " + std::to_string(options_.id) + " crashes");
+  world_.checker.Note("member " + std::to_string(id()) + " crashes");
   member_.reset();
   node_.reset();
   checked_.reset();
@@ -84,6 +86,11 @@ void SimulatedMember::Crash() {
   index_.reset();
   tick_is_due_ = is_woken_ = false;
   store_.CutPower();
+}
+
+void SimulatedMember::Lose() {
+  if (is_up()) Crash();
+  is_lost_ = true;
 }
 
 void SimulatedMember::AddBlocks(const std::vector<BlockMeta>& blocks, int64_t deadline_ns,
@@ -116,6 +123,15 @@ void SimulatedMember::Receive(const std::string& message) {
 
 void SimulatedMember::TransferLeader(uint64_t to) {
   member_->TransferLeader(to);
+  Wake();
+}
+
+void SimulatedMember::ChangeMember(consensus::MemberChange change, int64_t deadline_ns,
+                                   std::function<void(Status)> done) {
+  member_->Propose({.command = {},
+                    .change = std::move(change),
+                    .deadline_ns = deadline_ns,
+                    .done = [done = std::move(done)](const Result<std::string>& answer) { done(answer.status()); }});
   Wake();
 }
 
@@ -161,7 +177,11 @@ void SimulatedMember::Step() {
   After(options_.write_retry_ns, &SimulatedMember::Wake);
 }
 
-void SimulatedMember::StatusChanged() { world_.checker.Status(id(), node_->GetStatus()); }
+void SimulatedMember::StatusChanged() {
+  const RaftNode::CoreStatus status = node_->GetStatus();
+  world_.checker.Status(id(), status);
+  world_.checker.Members(id(), status.applied_index, GetMembers());
+}
 
 void SimulatedMember::ReadAsked(uint64_t request) {
   if (!world_.checker.prints()) return;

@@ -13,8 +13,7 @@
 
 #include "common/observe/metrics.h"
 #include "server/metastore/index_state_machine.h"
-#include "store/consensus/raft_member.h"
-#include "store/consensus/raft_node.h"
+#include "store/consensus/raft_consensus.h"
 #include "tests/sim/history_checker.h"
 #include "tests/sim/simulated_network.h"
 #include "tests/sim/simulated_store.h"
@@ -27,6 +26,7 @@ enum class Canary {
   kUnsyncedLog,       // acknowledges before its log is on disk
   kSkippedCommand,    // loses the writes of the first command that it applies after a restart
   kReadsWithoutBarrier,
+  kEmptyDiskOldId,    // a member whose disk was lost comes back under its old node id, and votes
 };
 
 class SimulatedMember : private consensus::RaftMember::Watcher {
@@ -39,8 +39,9 @@ class SimulatedMember : private consensus::RaftMember::Watcher {
     HistoryChecker& checker;
   };
   struct Options {
-    uint64_t id = 1;
-    std::vector<uint64_t> voters;
+    GroupMember self;
+    std::vector<GroupMember> founders;  // none: a newcomer, which takes no part until the leader tells it everything
+    uint64_t group_id = 1;
     index::DedupBounds dedup;
     uint64_t truncate_entries = 10'000;  // see RaftNode::Options
     uint64_t keep_entries = 1'000;
@@ -62,15 +63,21 @@ class SimulatedMember : private consensus::RaftMember::Watcher {
   Status Start();
   void Crash();
   bool is_up() const { return node_ != nullptr; }
+  // For good: what its disk held is gone.
+  void Lose();
+  bool is_lost() const { return is_lost_; }
 
   void AddBlocks(const std::vector<BlockMeta>& blocks, int64_t deadline_ns, Answered done);
   void ReadBarrier(Barrier done);
   void Receive(const std::string& message);
   void TransferLeader(uint64_t to);
+  void ChangeMember(consensus::MemberChange change, int64_t deadline_ns, std::function<void(Status)> done);
   // REQUIRES: is_up()
   consensus::RaftNode::CoreStatus GetStatus() const { return node_->GetStatus(); }
+  std::vector<consensus::MemberView> GetMembers() const { return node_->GetMembers(); }
 
-  uint64_t id() const { return options_.id; }
+  uint64_t id() const { return options_.self.node_id; }
+  const GroupMember& self() const { return options_.self; }
   SimulatedStore& store() { return store_; }
   SkewedClock& clock() { return clock_; }
 
@@ -103,6 +110,7 @@ class SimulatedMember : private consensus::RaftMember::Watcher {
   std::unique_ptr<consensus::RaftMember> member_;
   bool tick_is_due_ = false;
   bool is_woken_ = false;
+  bool is_lost_ = false;
 };
 
 }  // namespace brazier::simulation

@@ -51,6 +51,8 @@ class SimulatedStore final : public kv::KeyValueStore {
   void Heal();
 
   int64_t busy_until_ns() const { return busy_until_ns_; }
+  // What a crash leaves for certain.
+  const kv::Reader& durable() const { return *durable_; }
 
  private:
   Status Interrupted(const kv::WriteBatch& batch, std::string_view message, std::string_view reason);

@@ -28,6 +28,10 @@ TEST(SimulationTest, EveryCheckHolds) {
     total.faults.stalls += result.faults.stalls;
     total.faults.full_disks += result.faults.full_disks;
     total.faults.transfers += result.faults.transfers;
+    total.faults.lost_disks += result.faults.lost_disks;
+    total.group.joins += result.group.joins;
+    total.group.rejoins += result.group.rejoins;
+    total.group.removals += result.group.removals;
   }
   // Neither did the faults keep the members from working, nor luck keep the faults away.
   EXPECT_GT(total.workload.adds_acknowledged, kSeeds * 20);
@@ -39,6 +43,10 @@ TEST(SimulationTest, EveryCheckHolds) {
   EXPECT_GT(total.faults.stalls, kSeeds / 2);
   EXPECT_GT(total.faults.full_disks, kSeeds / 2);
   EXPECT_GT(total.faults.transfers, kSeeds / 2);
+  EXPECT_GT(total.faults.lost_disks, kSeeds / 2);
+  EXPECT_GT(total.group.joins, kSeeds);
+  EXPECT_GT(total.group.rejoins, kSeeds / 4);
+  EXPECT_GT(total.group.removals, kSeeds);
 }
 
 TEST(SimulationTest, TheSameSeedGivesTheSameRun) {
@@ -64,7 +72,7 @@ TEST_P(CanaryTest, IsCaughtWithinAFewSeeds) {
 
 INSTANTIATE_TEST_SUITE_P(All, CanaryTest,
                          ::testing::Values(Canary::kUnsyncedLog, Canary::kSkippedCommand,
-                                         Canary::kReadsWithoutBarrier));
+                                         Canary::kReadsWithoutBarrier, Canary::kEmptyDiskOldId));
 
 }  // namespace
 }  // namespace brazier::simulation

@@ -11,7 +11,7 @@
 namespace brazier::testing {
 
 // Thread-safe once set up; functions run without the mutex.
-class FakeMetastoreGroup final : public contract::MetastoreGroup {
+class FakeMetastoreGroup : public contract::MetastoreGroup {
  public:
   Result<contract::GroupIdentity> identity = contract::GroupIdentity{};
   Result<contract::GroupStatus> status = contract::GroupStatus{};

@@ -132,7 +132,7 @@ Result<std::vector<contract::TenantListing>> Metastore::ListTenants(const contra
 
 Status Metastore::CheckLeader() const {
   const consensus::ConsensusStatus status = consensus_.GetStatus();
-  if (status.is_leader || status.leader_id == 0) return Status();
+  if (status.is_leader || (status.leader_id == 0 && !status.is_stalled)) return Status();
   return consensus_.NotLeader();
 }
 

@@ -57,7 +57,7 @@ class Metastore final : public contract::Metastore {
   // Counts the outcome and answers.
   void Finish(int64_t start_ns, Result<std::vector<index::AddedBlock>> added, const Done& done);
   // Members are known to the leader only: kUnavailable when another node leads. While nobody does (a start, an election),
-  // heartbeats are taken: they are soft state and would only be lost.
+  // heartbeats are taken: they are soft state and would only be lost. Not while this member's disk stalls: others may lead.
   Status CheckLeader() const;
 
   const Options options_;

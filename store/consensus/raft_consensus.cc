@@ -69,7 +69,7 @@ Status RaftConsensus::Admit(const RaftMember::Proposal& proposal) const {
                            std::to_string(kCommandBytesMax));
   }
   if (stopping_) return Stopping();
-  if (!published_failure_.ok()) return published_failure_;
+  RETURN_IF_ERROR(Failure());
   if (figures_.queue_bytes + CostOf(proposal.command) > options_.queue_bytes_max) {
     return ResourceExhausted("the consensus queue holds " + std::to_string(figures_.queue_bytes) +
                              " of " + std::to_string(options_.queue_bytes_max) + " bytes")
@@ -128,7 +128,7 @@ Status RaftConsensus::ChangeMember(MemberChange change, int64_t deadline_ns) {
 Status RaftConsensus::TransferLeader(uint64_t to, int64_t deadline_ns) {
   std::unique_lock lock(mu_);
   if (stopping_) return Stopping();
-  if (!status_.is_leader) {
+  if (!Seen().is_leader) {
     lock.unlock();
     return NotLeader();
   }
@@ -149,7 +149,7 @@ Status RaftConsensus::TransferLeader(uint64_t to, int64_t deadline_ns) {
 Status RaftConsensus::ReadBarrier(int64_t deadline_ns) {
   std::unique_lock lock(mu_);
   if (stopping_) return Stopping();
-  if (!published_failure_.ok()) return published_failure_;
+  RETURN_IF_ERROR(Failure());
   if (next_reads_ == nullptr) {
     next_reads_ = std::make_shared<ReadGroup>();
     work_.notify_one();
@@ -160,48 +160,81 @@ Status RaftConsensus::ReadBarrier(int64_t deadline_ns) {
     if (left_ns <= 0) return DeadlineExceeded("no leader confirmed a read in time");
     // Bounded, so that a deadline near the end of time does not overflow the wait.
     answered_.wait_for(lock, std::chrono::nanoseconds(std::min(left_ns, kNsPerSecond)));
+    if (!group->done) RETURN_IF_ERROR(Failure());
   }
   return group->status;
 }
 
-bool RaftConsensus::IsStalled() const {
-  const int64_t started_ns = round_started_ns_.load();
-  return started_ns != 0 &&
-         clock_.MonotonicNs() - started_ns >= options_.write_stall_ms * kNsPerMs;
+int64_t RaftConsensus::LeaseNs() const {
+  const int64_t ticks = static_cast<int64_t>(options_.node.election_ticks) - options_.node.heartbeat_ticks - 1;
+  return std::max<int64_t>(ticks, 1) * options_.tick_ms * kNsPerMs;
 }
 
-bool RaftConsensus::CanCommit() const { return can_commit_.load() && !IsStalled(); }
+bool RaftConsensus::IsStalled() const {
+  const int64_t started_ns = round_started_ns_.load();
+  return started_ns != 0 && clock_.MonotonicNs() - started_ns >= stall_limit_ns_.load();
+}
+
+bool RaftConsensus::IsInDoubt() const { return clock_.MonotonicNs() < doubt_until_ns_.load(); }
+
+bool RaftConsensus::CanCommit() const { return can_commit_.load() && !IsStalled() && !IsInDoubt(); }
 
 bool RaftConsensus::CanServe() const {
   {
     std::lock_guard lock(mu_);
-    if (stopping_ || !published_failure_.ok() || status_.leader_id == 0) return false;
-    if (!status_.is_leader) return !IsStalled();
+    const ConsensusStatus status = Seen();
+    if (stopping_ || status.is_stalled || status.leader_id == 0) return false;
+    if (!status.is_leader) return true;
   }
   return CanCommit();
 }
 
 Status RaftConsensus::NotLeader() const {
   std::lock_guard lock(mu_);
+  const uint64_t leader = Seen().leader_id;
   for (const MemberView& view : members_) {
-    if (view.member.node_id == status_.leader_id) return NotLeaderStatus(&view.member);
+    if (view.member.node_id == leader) return NotLeaderStatus(&view.member);
   }
   return NotLeaderStatus(nullptr);
 }
 
+ConsensusStatus RaftConsensus::Seen() const {
+  ConsensusStatus status = status_;
+  status.is_stalled = !published_failure_.ok() || IsStalled() || IsInDoubt();
+  // Alone there is nobody else to lead.
+  if (status.is_stalled && !is_alone_) {
+    status.is_leader = false;
+    status.leader_id = 0;
+  }
+  return status;
+}
+
 ConsensusStatus RaftConsensus::GetStatus() const {
   std::lock_guard lock(mu_);
-  return status_;
+  const ConsensusStatus status = Seen();
+  if (!status.is_leader) metrics_.leader.Set(0);
+  return status;
+}
+
+Status RaftConsensus::Failure() const {
+  if (!published_failure_.ok()) return published_failure_;
+  if (!IsStalled()) return Status::Ok();
+  const int64_t stalled_ns = clock_.MonotonicNs() - round_started_ns_.load();
+  return Unavailable("consensus waits for a write to its disk, " + std::to_string(stalled_ns / kNsPerMs) +
+                     " ms so far")
+      .WithReason("disk_stalled");
 }
 
 ConsensusFigures RaftConsensus::GetFigures() const {
   std::lock_guard lock(mu_);
-  return figures_;
+  ConsensusFigures figures = figures_;
+  figures.received_bytes = received_bytes_;
+  return figures;
 }
 
 Status RaftConsensus::GetFailure() const {
   std::lock_guard lock(mu_);
-  return published_failure_;
+  return Failure();
 }
 
 std::vector<MemberView> RaftConsensus::GetMembers() const {
@@ -211,6 +244,8 @@ std::vector<MemberView> RaftConsensus::GetMembers() const {
 
 void RaftConsensus::Receive(std::string message) {
   std::lock_guard lock(mu_);
+  // The thread that sets the gauge is in that write.
+  if (!is_alone_ && IsStalled()) metrics_.leader.Set(0);
   if (stopping_ || received_bytes_ + message.size() > options_.received_bytes_max) return;
   received_bytes_ += message.size();
   received_.push_back(std::move(message));
@@ -251,10 +286,14 @@ bool RaftConsensus::RunOnce() {
   TakeInputs();
   do {
     const bool tick = node_->broken().ok() && !node_->blocked() && IsTickDue();
-    if (const Status status = member_->Step(clock_.MonotonicNs(), tick); !status.ok()) {
+    round_started_ns_.store(std::max<int64_t>(clock_.MonotonicNs(), 1));  // chunks of a snapshot are written outside of rounds
+    const Status status = member_->Step(clock_.MonotonicNs(), tick);
+    round_started_ns_.store(0);
+    if (!status.ok()) {
       Failed(status);
-    } else {
+    } else if (!failure_.ok()) {
       failure_ = Status::Ok();
+      MayHaveBeenReplaced();
     }
     Publish();
   } while (failure_.ok() && member_->can_go_on());
@@ -302,9 +341,14 @@ void RaftConsensus::TakeInputs() {
   std::lock_guard lock(mu_);
   for (RaftMember::Proposal& proposal : inbox_) member_->Propose(std::move(proposal));
   inbox_.clear();
-  for (std::string& message : received_) member_->Receive(std::move(message));
-  received_.clear();
-  received_bytes_ = 0;
+  // While nobody looks at them they stay where they are bounded.
+  if (!node_->blocked()) {
+    for (std::string& message : received_) {
+      if (node_->broken().ok()) member_->Receive(std::move(message));
+    }
+    received_.clear();
+    received_bytes_ = 0;
+  }
   if (next_reads_ != nullptr) {
     member_->Read([this, group = std::exchange(next_reads_, nullptr)](const Status& status) {
       FinishReadGroup(*group, status);
@@ -328,12 +372,20 @@ void RaftConsensus::RoundBegins() {
 
 void RaftConsensus::RoundEnded(bool worked) {
   round_started_ns_.store(0);
+  const int64_t took = clock_.MonotonicNs() - round_began_ns_;
+  if (took >= LeaseNs()) MayHaveBeenReplaced();
   if (!worked) return;
   std::lock_guard lock(mu_);
-  const uint64_t took_ns = static_cast<uint64_t>(clock_.MonotonicNs() - round_began_ns_);
+  const uint64_t took_ns = static_cast<uint64_t>(took);
   ++figures_.rounds;
   figures_.round_ns_total += took_ns;
   figures_.round_ns_max = std::max(figures_.round_ns_max, took_ns);
+}
+
+// No heartbeat went out for longer than others wait for one. Those that it sends now bring the news within moments.
+void RaftConsensus::MayHaveBeenReplaced() {
+  if (core_status_.is_alone || !core_status_.is_leader) return;
+  doubt_until_ns_.store(clock_.MonotonicNs() + LeaseNs());
 }
 
 void RaftConsensus::Finish(size_t cost, int64_t accepted_ns, const Result<std::string>& result) {
@@ -360,7 +412,12 @@ void RaftConsensus::FinishReadGroup(ReadGroup& group, const Status& status) {
 
 void RaftConsensus::Publish() {
   core_status_ = node_->GetStatus();
+  const bool leads_several = core_status_.is_leader && !core_status_.is_alone;
+  if (!leads_several) doubt_until_ns_.store(0);
+  const int64_t stall_ns = options_.write_stall_ms * kNsPerMs;
+  stall_limit_ns_.store(leads_several ? std::min(stall_ns, LeaseNs()) : stall_ns);
   metrics_.Set(core_status_);
+  if (leads_several && (!failure_.ok() || IsInDoubt())) metrics_.leader.Set(0);
   const RaftNode::SnapshotFigures& figures = node_->snapshot_figures();
   metrics_.snapshots_sent_total.Add(figures.sent - counted_snapshots_.sent);
   metrics_.snapshots_failed_total.Add(figures.failed - counted_snapshots_.failed);
@@ -371,6 +428,7 @@ void RaftConsensus::Publish() {
   const bool leader_changed =
       status_.leader_id != core_status_.leader_id || status_.term != core_status_.term;
   status_ = core_status_;
+  is_alone_ = core_status_.is_alone;
   published_failure_ = failure_;
   can_commit_.store(!stopping_ && failure_.ok() && core_status_.is_leader &&
                     core_status_.committed_in_term);

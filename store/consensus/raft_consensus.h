@@ -8,6 +8,10 @@
 // proposals are refused, and the write is repeated every write_retry_ms until it succeeds. Commands that failed this
 // way, or by deadline, may still be applied later: once or not at all.
 //
+// A leader of several members whose write fails, or takes nearly as long as an election timeout, has sent no heartbeat for
+// so long that another one may lead: from then on, and until it has heard from the others again, it claims nothing
+// (GetStatus, CanCommit, CanServe, NotLeader, the gauge), and refuses proposals and reads with reason "disk_stalled".
+//
 // Owned by app/wiring; borrows store, machine, clock, transport and registry, which outlive it. Thread-safe.
 #pragma once
 
@@ -38,6 +42,7 @@ struct ConsensusFigures {
   uint64_t round_ns_max = 0;
   uint64_t write_failures = 0;
   uint64_t queue_bytes = 0;         // now, with what is in flight
+  uint64_t received_bytes = 0;      // now, of members' messages that wait
 };
 
 class RaftConsensus final : public Consensus, private RaftMember::Watcher {
@@ -49,7 +54,8 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
     size_t received_bytes_max = 16 << 20;  // of members' messages that wait; more are dropped
     size_t batch_bytes_max = 4 << 20;      // proposed together
     int64_t write_retry_ms = 100;
-    int64_t write_stall_ms = 2000;         // CanCommit is false while a round takes longer than this
+    // A round that takes longer is a stall; on a leader of several, one that takes longer than LeaseNs().
+    int64_t write_stall_ms = 2000;
     Transport* transport = nullptr;        // null: a group of one
     MetricsRegistry* registry = nullptr;   // null: metrics that nobody reads
   };
@@ -78,7 +84,7 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   // A message that another member's Transport sent here. Dropped when too many wait: Raft repeats it.
   void Receive(std::string message);
   ConsensusFigures GetFigures() const;
-  // OK, or why nothing can commit now: a failing write or a broken core.
+  // OK, or why nothing can commit now: a write that fails or stalls, or a broken core.
   Status GetFailure() const;
   // By node id.
   std::vector<MemberView> GetMembers() const;
@@ -110,12 +116,20 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   void FinishReadGroup(ReadGroup& group, const Status& status);
   void Publish();
   bool NeedsTicks() const;
-  bool IsStalled() const;  // in a write for longer than write_stall_ms
+  bool IsStalled() const;  // in a write for longer than stall_limit_ns_
+  bool IsInDoubt() const;  // it led before a long write, and has not heard from the others since
+  // How long after a heartbeat nobody else can lead: the shortest election timeout, less the tick that the last heartbeat may
+  // be old and the one by which the others count ahead.
+  int64_t LeaseNs() const;
+  void MayHaveBeenReplaced();
   void RoundBegins() override;
   void RoundEnded(bool worked) override;
   void StatusChanged() override { Publish(); }
 
-  // REQUIRES: mu_ is held. OK, or why a proposal is refused.
+  // REQUIRES of these: mu_ is held.
+  ConsensusStatus Seen() const;
+  Status Failure() const;
+  // OK, or why a proposal is refused.
   Status Admit(const RaftMember::Proposal& proposal) const;
 
   const Options options_;
@@ -126,6 +140,8 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   MeasuredStore store_;
   std::atomic<bool> can_commit_ = false;
   std::atomic<int64_t> round_started_ns_ = 0;  // 0: no round runs
+  std::atomic<int64_t> stall_limit_ns_ = 0;
+  std::atomic<int64_t> doubt_until_ns_ = 0;
 
   // Of the consensus thread.
   std::unique_ptr<RaftNode> node_;
@@ -145,6 +161,7 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   size_t received_bytes_ = 0;
   std::shared_ptr<ReadGroup> next_reads_;
   ConsensusStatus status_;
+  bool is_alone_ = false;
   std::vector<MemberView> members_;
   ConsensusFigures figures_;
   Status published_failure_;

@@ -344,6 +344,9 @@ TEST_F(MetastoreTest, OnlyTheLeaderKnowsTheMembers) {
   EXPECT_EQ(metastore_->Members(context_).status().code(), Code::kUnavailable);
   consensus_->status = {.is_leader = false, .leader_id = 0};
   EXPECT_TRUE(metastore_->Heartbeat(context_, {.id = "a"}).ok()) << "nobody leads yet";
+  consensus_->status = {.is_leader = false, .leader_id = 0, .is_stalled = true};
+  EXPECT_EQ(metastore_->Heartbeat(context_, {.id = "a"}).reason(), "not_leader") << "others may lead";
+  EXPECT_EQ(metastore_->Members(context_).status().reason(), "not_leader");
 }
 
 TEST_F(MetastoreTest, ReadyMeansCanServe) {

@@ -198,6 +198,27 @@ TEST_F(RaftConsensusTest, AFullDiskFailsProposalsUntilAWriteSucceeds) {
   EXPECT_EQ(machine_->Commands(), (std::vector<std::string>{"before", "during", "after"}));
 }
 
+TEST_F(RaftConsensusTest, MessagesStayWithinTheirBoundWhileTheDiskIsFull) {
+  RaftConsensus::Options options;
+  options.write_retry_ms = 1;
+  options.received_bytes_max = 1000;
+  Open(options);
+  store_.SetFailing(true);
+  ASSERT_FALSE(ProposeOne(*consensus_, "fails", In(kLongMs)).get().ok());
+  const auto retries = [&] { return consensus_->GetFigures().write_failures; };
+  for (int i = 0; i < 5; ++i) {
+    consensus_->Receive(std::string(400, 'x'));
+    const uint64_t before = retries();
+    const int64_t give_up = In(kLongMs);
+    while (retries() < before + 2 && SystemClock().MonotonicNs() < give_up) std::this_thread::yield();
+  }
+  EXPECT_EQ(consensus_->GetFigures().received_bytes, 800u);
+  store_.SetFailing(false);
+  const int64_t give_up = In(kLongMs);
+  while (consensus_->GetFigures().received_bytes > 0 && SystemClock().MonotonicNs() < give_up) std::this_thread::yield();
+  EXPECT_EQ(consensus_->GetFigures().received_bytes, 0u);
+}
+
 TEST_F(RaftConsensusTest, AStalledDiskIsNotReady) {
   RaftConsensus::Options options;
   options.write_stall_ms = 1;
@@ -210,6 +231,12 @@ TEST_F(RaftConsensusTest, AStalledDiskIsNotReady) {
     std::this_thread::yield();
   }
   EXPECT_FALSE(consensus_->CanCommit());
+  EXPECT_FALSE(consensus_->CanServe());
+  EXPECT_EQ(consensus_->GetFailure().reason(), "disk_stalled");
+  EXPECT_TRUE(consensus_->GetStatus().is_leader) << "alone there is nobody else to lead";
+  // What comes now is refused; what was accepted is answered when the write returns.
+  EXPECT_EQ(ProposeOne(*consensus_, "refused", In(kLongMs)).get().status().reason(), "disk_stalled");
+  EXPECT_EQ(consensus_->ReadBarrier(In(kLongMs)).reason(), "disk_stalled");
   store_.SetHold(false);
   EXPECT_TRUE(held.get().ok());
 }

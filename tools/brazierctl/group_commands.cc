@@ -113,6 +113,23 @@ Result<GroupStatus> AwaitView(const GroupTools& tools, const GroupOptions& optio
   }
 }
 
+// Lets another voter lead and waits until it does and has heard of the others, which it counts when members change. The
+// view then, or whatever is seen when that takes too long.
+Result<GroupStatus> MoveLeadership(const GroupTools& tools, const GroupOptions& options,
+                                   const GroupStatus& before) {
+  RETURN_IF_ERROR(
+      Leader(tools, before)->TransferLeadership(Within(tools, options.timeout_ms), 0));
+  GroupOptions all = options;
+  for (const GroupMemberStatus& member : before.members) {
+    all.servers.push_back(member.member.rpc_address);
+  }
+  const size_t active_voters = ShapeOf(before).active_voters;
+  return AwaitView(tools, all, kStatusTimeoutMs * kNsPerMs, [&](const GroupStatus& view) {
+    return IsLeadersView(view) && view.leader_id != before.leader_id &&
+           ShapeOf(view).active_voters >= active_voters;
+  });
+}
+
 // Promotes as soon as the leader lets it.
 Status PromoteWhenCaughtUp(const GroupTools& tools, const GroupOptions& options,
                            const GroupStatus& group, uint64_t node_id, const std::string& name) {
@@ -241,8 +258,12 @@ Status GroupRemove(const GroupTools& tools, const GroupOptions& options) {
                       "repeat with --yes")
         .WithReason("needs_yes");
   }
-  RETURN_IF_ERROR(Leader(tools, before)->RemoveMember(Within(tools, options.timeout_ms),
-                                                      member->member.node_id));
+  GroupStatus now = before;
+  if (before.leader_id == member->member.node_id && ShapeOf(before).voters > 1) {
+    ASSIGN_OR_RETURN(now, MoveLeadership(tools, options, before));
+  }
+  RETURN_IF_ERROR(Leader(tools, now)->RemoveMember(Within(tools, options.timeout_ms),
+                                                   member->member.node_id));
   *tools.out << "removed " << name;
   // The one that answered may be the one that is gone: it does not hear of changes any more.
   GroupOptions rest = options;
@@ -280,16 +301,7 @@ Status GroupTransfer(const GroupTools& tools, const GroupOptions& options) {
 Status GroupStepDown(const GroupTools& tools, const GroupOptions& options) {
   ASSIGN_OR_RETURN(const GroupStatus before, Group(tools, options));
   if (before.leader_id == 0) return Unavailable("no leader is known: there is nobody to step down");
-  RETURN_IF_ERROR(
-      Leader(tools, before)->TransferLeadership(Within(tools, options.timeout_ms), 0));
-  GroupOptions all = options;
-  for (const GroupMemberStatus& member : before.members) {
-    all.servers.push_back(member.member.rpc_address);
-  }
-  ASSIGN_OR_RETURN(const GroupStatus after,
-                   AwaitView(tools, all, kStatusTimeoutMs * kNsPerMs, [&](const auto& view) {
-                     return view.leader_id != 0 && view.leader_id != before.leader_id;
-                   }));
+  ASSIGN_OR_RETURN(const GroupStatus after, MoveLeadership(tools, options, before));
   const auto leader = FindMember(after, IdText(after.leader_id));
   *tools.out << (leader.ok() ? MemberText(leader->member) : IdText(after.leader_id)) << " leads\n";
   return Status::Ok();

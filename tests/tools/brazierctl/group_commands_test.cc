@@ -30,6 +30,8 @@ struct Cluster {
   std::map<std::string, Process> processes;
   uint64_t leader_id = 0;
   uint64_t term = 1;
+  int leader_hears_after = 0;   // a new leader answers so often before it has heard of the others
+  int answers_until_heard = 0;
   std::vector<std::string> calls;  // of what changes something
 
   void Add(const std::string& address, bool in_group) {
@@ -63,7 +65,7 @@ struct Cluster {
       }
       if (!process.in_group) continue;
       status.members.push_back({MemberAt(at), process.is_voter, process.node_id == leader_id,
-                                leads ? 1000 - process.lag : 0, leads && process.is_up});
+                                leads ? 1000 - process.lag : 0, leads && process.is_up && (process.node_id == leader_id || answers_until_heard == 0)});
     }
     return status;
   }
@@ -83,6 +85,7 @@ class Connection final : public contract::MetastoreGroup {
   }
   Result<GroupStatus> GetGroupStatus(const RequestContext&) override {
     RETURN_IF_ERROR(Up());
+    if (cluster_.answers_until_heard > 0) --cluster_.answers_until_heard;
     return cluster_.StatusOf(addresses_[0]);
   }
   Result<uint64_t> FoundGroup(const RequestContext&, const std::vector<std::string>& all) override {
@@ -117,6 +120,9 @@ class Connection final : public contract::MetastoreGroup {
   }
   Status RemoveMember(const RequestContext&, uint64_t node_id) override {
     RETURN_IF_ERROR(Leads());
+    if (cluster_.answers_until_heard > 0) {
+      return Status(Code::kFailedPrecondition, "the others would not answer");
+    }
     cluster_.calls.push_back("remove " + std::to_string(node_id));
     cluster_.processes[cluster_.AddressOf(node_id)].in_group = false;
     return Status::Ok();
@@ -126,6 +132,7 @@ class Connection final : public contract::MetastoreGroup {
     cluster_.calls.push_back("transfer " + std::to_string(node_id));
     cluster_.leader_id = node_id != 0 ? node_id : cluster_.leader_id % 3 + 1;
     ++cluster_.term;
+    cluster_.answers_until_heard = cluster_.leader_hears_after;
     return Status::Ok();
   }
   Result<contract::GroupSnapshot> TakeSnapshot(const RequestContext&) override {
@@ -325,6 +332,17 @@ TEST_F(GroupCommandsTest, RemoveAsksWhereTheGroupGetsWeaker) {
   ASSERT_TRUE(GroupRemove(tools, options).ok());
   EXPECT_EQ(cluster.calls, std::vector<std::string>{"remove 2"});
   EXPECT_TRUE(Says("removed m-b (0000000000000002); the group has 2 voters, 0 may fail\n")) << Out();
+}
+
+TEST_F(GroupCommandsTest, TheLeaderIsRemovedOnceTheNextKnowsTheOthers) {
+  FoundThree();
+  cluster.Add("d:1", true);
+  cluster.leader_hears_after = 20;
+  options.member = "m-a";
+  const Status status = GroupRemove(tools, options);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  EXPECT_EQ(cluster.calls, (std::vector<std::string>{"transfer 0", "remove 1"}));
+  EXPECT_TRUE(Says("removed m-a (0000000000000001); the group has 3 voters, 1 may fail\n")) << Out();
 }
 
 TEST_F(GroupCommandsTest, RemovingAgainIsDoneAlready) {

@@ -63,7 +63,7 @@ struct GroupStatus {
 
 // A copy of the state in the object store.
 struct GroupSnapshot {
-  1: string key = "";           // of the object
+  1: string key = "";           // folder of its objects
   2: i64 index = 0;             // of the last command in it
   3: i64 bytes = 0;
   4: i64 time_ns = 0;           // when it was taken, ns since the epoch

@@ -47,7 +47,7 @@ struct GroupStatus {
 
 // A copy of the state in the object store.
 struct GroupSnapshot {
-  std::string key;           // of the object
+  std::string key;           // folder of its objects, "metastore/snapshots/.../"
   uint64_t index = 0;        // of the last command in it
   uint64_t bytes = 0;
   int64_t time_ns = 0;       // when it was taken, ns since the epoch

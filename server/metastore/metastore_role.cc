@@ -10,6 +10,7 @@
 #include "server/metastore/index_state_machine.h"
 #include "server/metastore/metastore.h"
 #include "server/metastore/snapshot/snapshot_store.h"
+#include "server/metastore/state_upgrade.h"
 #include "store/consensus/group_founding.h"
 #include "store/consensus/raft_consensus.h"
 #include "store/index/index_limits.h"
@@ -161,6 +162,7 @@ Status MetastoreRole::Parts::StartConsensus() {
   metastore_ = std::make_unique<metastore::Metastore>(metastore_options, *consensus_, *store_, clock_, registry_);
   running_.store(consensus_.get(), std::memory_order_release);
   serving_.store(metastore_.get(), std::memory_order_release);
+  BeginStateUpgrade(*index_, *consensus_, clock_);
   return Status::Ok();
 }
 

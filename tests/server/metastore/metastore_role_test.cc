@@ -7,6 +7,8 @@
 #include <future>
 #include <thread>
 
+#include "store/index/index_keys.h"
+#include "store/index/state_version.h"
 #include "tests/store/index/index_harness.h"
 #include "tests/store/object/temporary_folder.h"
 
@@ -48,6 +50,29 @@ class MetastoreRoleTest : public testing::Test {
   MetricsRegistry registry_;
   std::unique_ptr<MetastoreRole> role_;
 };
+
+TEST_F(MetastoreRoleTest, AnIndexOfVersion1BecomesVersion2) {
+  Open();
+  for (uint64_t n = 1; n <= 5; ++n) ASSERT_TRUE(AddLater(Block(n, {n})).get().ok());
+  role_.reset();
+  {
+    // As a program of version 1 has left it: without queues.
+    auto store = kv::OpenRocksKeyValueStore(folder_.path() + "/metastore");
+    ASSERT_TRUE(store.ok());
+    kv::WriteBatch batch;
+    const std::string queue = index::KindPrefix(index::KeyKind::kQueue);
+    batch.DeleteRange(kv::Family::kState, queue, index::PrefixEnd(queue));
+    batch.Put(kv::Family::kState, index::VersionKey(), "1");
+    ASSERT_TRUE((*store)->Write(batch, true).ok());
+    EXPECT_EQ(index::CheckUpgraded(**store).reason(), "index_not_upgraded");
+  }
+  Open();
+  ASSERT_TRUE(AddLater(Block(9, {9})).get().ok());
+  const auto index = role_->Snapshot(Context());
+  ASSERT_TRUE(index.ok());
+  EXPECT_TRUE(index::CheckUpgraded(**index).ok());
+  EXPECT_EQ(FoundBlocks(), 6u);
+}
 
 TEST_F(MetastoreRoleTest, WhatIsAnsweredSurvivesRestarts) {
   Open();

@@ -33,6 +33,7 @@ class Newcomer final : public GroupHost {
   contract::GroupIdentity Identity() const override { return {.member = kSelf, .group_id = kGroup}; }
   consensus::RaftConsensus* raft() const override { return raft_.get(); }
   Status Adopt(uint64_t, const std::vector<GroupMember>&) override { return Status::Ok(); }
+  Status CheckMayFound() override { return Status::Ok(); }
   Result<contract::GroupSnapshot> TakeSnapshot(const contract::RequestContext&) override { return NoGroup(); }
 
  private:

@@ -2,6 +2,7 @@
 // commit, over indexes of several sizes.
 //
 //   brazier-micro-index FOLDER commit                 commands/s and answers, groups of one and of three
+//   brazier-micro-index FOLDER remote ADDRESS...      likewise, of a group of processes that runs: Thrift addresses
 //   brazier-micro-index FOLDER BLOCKS [BLOCKS...]     build an index of so many blocks (or use the one that is there), measure
 //   brazier-micro-index FOLDER compact BLOCKS         likewise, then replace half of its segments; the index is removed
 //
@@ -17,6 +18,7 @@
 #include "benchmark/index/index_build.h"
 #include "benchmark/index/look_ups.h"
 #include "benchmark/index/measure.h"
+#include "benchmark/index/remote_commits.h"
 
 namespace brazier::benchmark {
 namespace {
@@ -54,7 +56,7 @@ bool Compact(const BlockFleet& fleet, const std::string& folder, uint64_t blocks
 
 int Main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: brazier-micro-index FOLDER commit|[compact] BLOCKS...\n");
+    std::fprintf(stderr, "usage: brazier-micro-index FOLDER commit|remote ADDRESS...|[compact] BLOCKS...\n");
     return 2;
   }
   const std::string folder = argv[1];
@@ -68,6 +70,10 @@ int Main(int argc, char** argv) {
         good = good && RunApart([&] { MeasureCommits(fleet, folder + "/commit", members, kCallers); });
       }
       continue;
+    }
+    if (std::string(argv[i]) == "remote") {
+      MeasureRemoteCommits(fleet, std::vector<std::string>(argv + i + 1, argv + argc), kCallers);
+      return 0;
     }
     if (std::string(argv[i]) == "compact") {
       compact = true;

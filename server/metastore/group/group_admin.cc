@@ -66,6 +66,9 @@ Result<contract::GroupStatus> GroupAdmin::GetGroupStatus(const contract::Request
   const consensus::ConsensusStatus status = raft->GetStatus();
   out.can_commit = raft->CanCommit();
   out.failure = raft->GetFailure().message();
+  if (out.failure.empty() && status.leader_id == 0) {
+    out.failure = "no leader is known: an election is under way, or a majority of the voters does not answer";
+  }
   out.leader_id = status.leader_id;
   out.term = status.term;
   out.committed_index = status.commit_index;

@@ -186,6 +186,8 @@ void GroupOperator::Change(uint64_t leader, std::vector<MemberChange> changes) {
   if (changes.empty() || member == nullptr || !member->is_up()) return;
   MemberChange change = std::move(changes.front());
   changes.erase(changes.begin());
+  // The rule for lost disks: a learner that lost its own while the request was on its way would be a voter without one.
+  if (change.kind == MemberChange::Kind::kAddVoter && roster_.Find(change.member.node_id) == nullptr) return;
   roster_.Proposed(change);
   member->ChangeMember(std::move(change), world_.events.now_ns() + kRequestNs,
                        [this, leader, rest = std::move(changes)](const Status& status) {

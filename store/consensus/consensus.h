@@ -40,7 +40,8 @@ struct ConsensusStatus {
   uint64_t last_index = 0;
   uint64_t first_index = 0;  // of the log kept
   uint64_t log_bytes = 0;    // likewise
-  // Its disk fails, or takes so long that others may have elected a leader: it does not know who leads, and does not claim to.
+  // Its disk fails, or it was held up for so long that others may have elected a leader: it does not know who leads, and does
+  // not claim to.
   bool is_stalled = false;
 };
 

@@ -170,14 +170,18 @@ int64_t RaftConsensus::LeaseNs() const {
   return std::max<int64_t>(ticks, 1) * options_.tick_ms * kNsPerMs;
 }
 
-bool RaftConsensus::IsStalled() const {
+bool RaftConsensus::IsWriteStalled() const {
   const int64_t started_ns = round_started_ns_.load();
   return started_ns != 0 && clock_.MonotonicNs() - started_ns >= stall_limit_ns_.load();
 }
 
+bool RaftConsensus::IsHeldUp() const {
+  return leads_several_.load() && clock_.MonotonicNs() - ran_ns_.load() >= LeaseNs();
+}
+
 bool RaftConsensus::IsInDoubt() const { return clock_.MonotonicNs() < doubt_until_ns_.load(); }
 
-bool RaftConsensus::CanCommit() const { return can_commit_.load() && !IsStalled() && !IsInDoubt(); }
+bool RaftConsensus::CanCommit() const { return can_commit_.load() && !IsWriteStalled() && !IsHeldUp() && !IsInDoubt(); }
 
 bool RaftConsensus::CanServe() const {
   {
@@ -200,7 +204,7 @@ Status RaftConsensus::NotLeader() const {
 
 ConsensusStatus RaftConsensus::Seen() const {
   ConsensusStatus status = status_;
-  status.is_stalled = !published_failure_.ok() || IsStalled() || IsInDoubt();
+  status.is_stalled = !published_failure_.ok() || IsWriteStalled() || IsHeldUp() || IsInDoubt();
   // Alone there is nobody else to lead.
   if (status.is_stalled && !is_alone_) {
     status.is_leader = false;
@@ -218,7 +222,7 @@ ConsensusStatus RaftConsensus::GetStatus() const {
 
 Status RaftConsensus::Failure() const {
   if (!published_failure_.ok()) return published_failure_;
-  if (!IsStalled()) return Status::Ok();
+  if (!IsWriteStalled()) return Status::Ok();
   const int64_t stalled_ns = clock_.MonotonicNs() - round_started_ns_.load();
   return Unavailable("consensus waits for a write to its disk, " + std::to_string(stalled_ns / kNsPerMs) +
                      " ms so far")
@@ -244,8 +248,8 @@ std::vector<MemberView> RaftConsensus::GetMembers() const {
 
 void RaftConsensus::Receive(std::string message) {
   std::lock_guard lock(mu_);
-  // The thread that sets the gauge is in that write.
-  if (!is_alone_ && IsStalled()) metrics_.leader.Set(0);
+  // The thread that sets the gauge does not run.
+  if (IsHeldUp()) metrics_.leader.Set(0);
   if (stopping_ || received_bytes_ + message.size() > options_.received_bytes_max) return;
   received_bytes_ += message.size();
   received_.push_back(std::move(message));
@@ -284,6 +288,7 @@ bool RaftConsensus::RunOnce() {
     last = stopping_;
   }
   TakeInputs();
+  SeenRunning();
   do {
     const bool tick = node_->broken().ok() && !node_->blocked() && IsTickDue();
     round_started_ns_.store(std::max<int64_t>(clock_.MonotonicNs(), 1));  // chunks of a snapshot are written outside of rounds
@@ -365,18 +370,24 @@ bool RaftConsensus::IsTickDue() {
   return true;
 }
 
+void RaftConsensus::SeenRunning() {
+  const int64_t now_ns = clock_.MonotonicNs();
+  if (now_ns - ran_ns_.load() >= LeaseNs()) MayHaveBeenReplaced();
+  ran_ns_.store(now_ns);
+}
+
 void RaftConsensus::RoundBegins() {
+  SeenRunning();
   round_began_ns_ = std::max<int64_t>(clock_.MonotonicNs(), 1);
   round_started_ns_.store(round_began_ns_);
 }
 
 void RaftConsensus::RoundEnded(bool worked) {
   round_started_ns_.store(0);
-  const int64_t took = clock_.MonotonicNs() - round_began_ns_;
-  if (took >= LeaseNs()) MayHaveBeenReplaced();
+  SeenRunning();
   if (!worked) return;
   std::lock_guard lock(mu_);
-  const uint64_t took_ns = static_cast<uint64_t>(took);
+  const uint64_t took_ns = static_cast<uint64_t>(clock_.MonotonicNs() - round_began_ns_);
   ++figures_.rounds;
   figures_.round_ns_total += took_ns;
   figures_.round_ns_max = std::max(figures_.round_ns_max, took_ns);
@@ -413,11 +424,13 @@ void RaftConsensus::FinishReadGroup(ReadGroup& group, const Status& status) {
 void RaftConsensus::Publish() {
   core_status_ = node_->GetStatus();
   const bool leads_several = core_status_.is_leader && !core_status_.is_alone;
+  leads_several_.store(leads_several);
   if (!leads_several) doubt_until_ns_.store(0);
   const int64_t stall_ns = options_.write_stall_ms * kNsPerMs;
   stall_limit_ns_.store(leads_several ? std::min(stall_ns, LeaseNs()) : stall_ns);
-  metrics_.Set(core_status_);
-  if (leads_several && (!failure_.ok() || IsInDoubt())) metrics_.leader.Set(0);
+  ConsensusStatus shown = core_status_;
+  if (leads_several && (!failure_.ok() || IsInDoubt())) shown.is_leader = false;
+  metrics_.Set(shown);
   const RaftNode::SnapshotFigures& figures = node_->snapshot_figures();
   metrics_.snapshots_sent_total.Add(figures.sent - counted_snapshots_.sent);
   metrics_.snapshots_failed_total.Add(figures.failed - counted_snapshots_.failed);

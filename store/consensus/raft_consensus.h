@@ -8,9 +8,10 @@
 // proposals are refused, and the write is repeated every write_retry_ms until it succeeds. Commands that failed this
 // way, or by deadline, may still be applied later: once or not at all.
 //
-// A leader of several members whose write fails, or takes nearly as long as an election timeout, has sent no heartbeat for
-// so long that another one may lead: from then on, and until it has heard from the others again, it claims nothing
-// (GetStatus, CanCommit, CanServe, NotLeader, the gauge), and refuses proposals and reads with reason "disk_stalled".
+// A leader of several members whose write fails, or takes nearly as long as an election timeout, or whose thread does not run
+// for so long, has sent no heartbeat for so long that another one may lead: from then on, and until it has heard from the others again, it claims nothing
+// (GetStatus, CanCommit, CanServe, NotLeader, the gauge), and refuses proposals and reads with reason "disk_stalled" while it is in
+// that write.
 //
 // Owned by app/wiring; borrows store, machine, clock, transport and registry, which outlive it. Thread-safe.
 #pragma once
@@ -116,11 +117,13 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   void FinishReadGroup(ReadGroup& group, const Status& status);
   void Publish();
   bool NeedsTicks() const;
-  bool IsStalled() const;  // in a write for longer than stall_limit_ns_
-  bool IsInDoubt() const;  // it led before a long write, and has not heard from the others since
+  bool IsWriteStalled() const;  // in a write for longer than stall_limit_ns_
+  bool IsHeldUp() const;        // it led, and its thread has not run for LeaseNs(): callbacks, or a process that was stopped
+  bool IsInDoubt() const;       // it led before it was held up, and has not heard from the others since
   // How long after a heartbeat nobody else can lead: the shortest election timeout, less the tick that the last heartbeat may
   // be old and the one by which the others count ahead.
   int64_t LeaseNs() const;
+  void SeenRunning();
   void MayHaveBeenReplaced();
   void RoundBegins() override;
   void RoundEnded(bool worked) override;
@@ -141,6 +144,8 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   std::atomic<bool> can_commit_ = false;
   std::atomic<int64_t> round_started_ns_ = 0;  // 0: no round runs
   std::atomic<int64_t> stall_limit_ns_ = 0;
+  std::atomic<bool> leads_several_ = false;
+  std::atomic<int64_t> ran_ns_ = 0;  // when the thread was last seen to run
   std::atomic<int64_t> doubt_until_ns_ = 0;
 
   // Of the consensus thread.

@@ -436,7 +436,10 @@ void RaftConsensus::Publish() {
   metrics_.snapshots_failed_total.Add(figures.failed - counted_snapshots_.failed);
   metrics_.snapshots_installed_total.Add(figures.installed - counted_snapshots_.installed);
   counted_snapshots_ = figures;
-  std::vector<MemberView> members = node_->GetMembers();
+  // What a leader knows of the others changes with each round; one that is alone has nothing to tell.
+  std::optional<std::vector<MemberView>> members;
+  if (!core_status_.is_alone || node_->members_version() != shown_members_) members = node_->GetMembers();
+  shown_members_ = node_->members_version();
   std::lock_guard lock(mu_);
   const bool leader_changed =
       status_.leader_id != core_status_.leader_id || status_.term != core_status_.term;
@@ -445,7 +448,7 @@ void RaftConsensus::Publish() {
   published_failure_ = failure_;
   can_commit_.store(!stopping_ && failure_.ok() && core_status_.is_leader &&
                     core_status_.committed_in_term);
-  members_ = std::move(members);
+  if (members.has_value()) members_ = std::move(*members);
   if (leader_changed) answered_.notify_all();
 }
 

@@ -154,6 +154,7 @@ class RaftConsensus final : public Consensus, private RaftMember::Watcher {
   RaftNode::CoreStatus core_status_;
   RaftNode::SnapshotFigures counted_snapshots_;  // as the metrics have them
   int64_t next_tick_ns_ = 0;
+  uint64_t shown_members_ = 0;  // the node's members_version as members_ has it
   int64_t round_began_ns_ = 0;
   Status failure_;
 

@@ -324,6 +324,7 @@ Status RaftNode::LoadMembers() {
       if (known.node_id == member.node_id) member = known;
     }
   }
+  ++members_version_;
   transport_.SetMembers(members_);
   return Status::Ok();
 }
@@ -355,6 +356,7 @@ Status RaftNode::ApplyMemberChange(const EntryView& entry) {
   // Whoever is told of the change may switch off the member that was removed: from now on this one goes by the new group
   // even after a crash, which may forget how far the log was committed.
   state_must_sync_ = true;
+  ++members_version_;
   transport_.SetMembers(members_);
   return Status::Ok();
 }

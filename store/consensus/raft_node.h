@@ -124,6 +124,8 @@ class RaftNode {
   std::vector<MemberView> GetMembers() const;
   // Names and addresses of the members as of what is applied, learners too, by id.
   const std::vector<GroupMember>& members() const { return members_; }
+  // Grows when members come, go, or change their standing or addresses.
+  uint64_t members_version() const { return members_version_; }
   // Of snapshot chunks in memory, to be sent again.
   size_t snapshot_bytes() const { return sender_.held_bytes(); }
   const SnapshotFigures& snapshot_figures() const { return snapshot_figures_; }
@@ -180,6 +182,7 @@ class RaftNode {
   AppliedState applied_;       // as in state_batch_ during kStateWrite
   bool installing_ = false;    // log_batch_ replaces the state
   std::vector<GroupMember> members_;  // by id
+  uint64_t members_version_ = 1;
   SnapshotFigures snapshot_figures_;
 };
 

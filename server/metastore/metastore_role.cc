@@ -264,7 +264,7 @@ Status MetastoreRole::Ready() {
   auto* metastore = parts_->metastore();
   const Status status = metastore ? metastore->Ready() : NoGroup();
   const std::string waiting = parts_->Waiting();
-  return status.ok() || waiting.empty() ? status : status.Annotate(waiting);
+  return status.ok() || waiting.empty() || waiting == status.message() ? status : status.Annotate(waiting);
 }
 
 Result<std::unique_ptr<kv::Reader>> MetastoreRole::Snapshot(const contract::RequestContext& context) {

@@ -13,9 +13,9 @@
 #include "common/base/random.h"
 #include "common/contract/distributor.h"
 #include "common/contract/peers.h"
+#include "common/model/placement.h"
 #include "server/distributor/distributor_metrics.h"
 #include "server/distributor/distributor_options.h"
-#include "server/distributor/placement.h"
 #include "server/distributor/rate_limiter.h"
 
 namespace brazier::distributor {

@@ -1,5 +1,5 @@
 // Placement: (tenant, service) -> shard -> the segment-writers to try, in order. A pure function of the key and the
-// living writers, so that every distributor decides alike.
+// living writers, so that every distributor decides alike, and the metastore can tell what they decide.
 //
 // Shard: jump consistent hash of the key over the shard count (Lamping and Veach, 2014). Writer: a consistent-hash
 // ring with kTokensPerWriter points per writer; the owner of a shard is the next point, the ones after it stand in
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace brazier::distributor {
+namespace brazier {
 
 // Shards are numbered from 1. REQUIRES: shard_count > 0
 uint32_t ShardOf(std::string_view tenant, std::string_view service, uint32_t shard_count);
@@ -34,4 +34,4 @@ class Ring {
   size_t writer_count_ = 0;
 };
 
-}  // namespace brazier::distributor
+}  // namespace brazier

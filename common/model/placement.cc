@@ -1,11 +1,11 @@
-#include "server/distributor/placement.h"
+#include "common/model/placement.h"
 
 #include <algorithm>
 
 #include "common/base/check.h"
 #include "common/base/hash.h"
 
-namespace brazier::distributor {
+namespace brazier {
 
 uint32_t ShardOf(std::string_view tenant, std::string_view service, uint32_t shard_count) {
   CHECK(shard_count > 0);
@@ -47,4 +47,4 @@ std::vector<size_t> Ring::WritersOf(uint32_t shard, size_t count) const {
   return out;
 }
 
-}  // namespace brazier::distributor
+}  // namespace brazier

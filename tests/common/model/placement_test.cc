@@ -1,4 +1,4 @@
-#include "server/distributor/placement.h"
+#include "common/model/placement.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-namespace brazier::distributor {
+namespace brazier {
 namespace {
 
 constexpr uint32_t kShards = 2000;
@@ -122,4 +122,4 @@ TEST(Ring, ALeavingWritersShardsGoToTheNextInLine) {
 }
 
 }  // namespace
-}  // namespace brazier::distributor
+}  // namespace brazier

@@ -46,6 +46,33 @@ Result<std::vector<contract::TenantListing>> RemoteMetastore::ListTenants(const 
   return client_.ListTenants(context, after, limit);
 }
 
+Result<std::vector<contract::BlockQueue>> RemoteMetastore::ListQueues(
+    const contract::RequestContext& context, const std::optional<contract::BlockQueue>& after, size_t limit) {
+  return client_.ListQueues(context, after, limit);
+}
+
+Result<std::vector<contract::QueuedBlock>> RemoteMetastore::ListQueuedBlocks(const contract::RequestContext& context,
+                                                                   const contract::BlockQueue& queue,
+                                                                   const std::optional<Ulid>& after, size_t limit) {
+  return client_.ListQueuedBlocks(context, queue, after, limit);
+}
+
+Result<std::vector<contract::Tombstone>> RemoteMetastore::ListTombstones(
+    const contract::RequestContext& context, int64_t before_ns, const std::optional<contract::TombstoneCursor>& after,
+    size_t limit) {
+  return client_.ListTombstones(context, before_ns, after, limit);
+}
+
+void RemoteMetastore::ReplaceBlocks(const contract::RequestContext& context, contract::ReplaceBlocksRequest request,
+                          std::function<void(Result<contract::ReplaceBlocksResponse>)> done) {
+  client_.ReplaceBlocks(context, std::move(request), std::move(done));
+}
+
+void RemoteMetastore::PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
+                            std::function<void(Result<contract::PurgeTombstonesResponse>)> done) {
+  client_.PurgeTombstones(context, std::move(ids), std::move(done));
+}
+
 Status RemoteMetastore::Heartbeat(const contract::RequestContext& context, const Member& member) {
   const Status heartbeat = client_.Heartbeat(context, member);
   Remember(heartbeat.ok() ? client_.Ready() : heartbeat);
@@ -54,6 +81,11 @@ Status RemoteMetastore::Heartbeat(const contract::RequestContext& context, const
 
 Result<MemberList> RemoteMetastore::Members(const contract::RequestContext& context) {
   return client_.Members(context);
+}
+
+Result<contract::PlacementResponse> RemoteMetastore::Placement(const contract::RequestContext& context, const std::string& tenant,
+                                                     const std::string& service) {
+  return client_.Placement(context, tenant, service);
 }
 
 Status RemoteMetastore::Ready() {

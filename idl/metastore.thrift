@@ -1,5 +1,5 @@
 // MetastoreService: what Brazier's own processes ask of the metastore. Multiplexed under the name "MetastoreService".
-// For members of the cluster only: a caller can register and see the blocks of every tenant.
+// For members of the cluster only: a caller can register, see and remove the blocks of every tenant.
 // Every method is idempotent.
 
 include "types.thrift"
@@ -114,6 +114,85 @@ struct ListTenantsResponse {
   1: list<TenantListing> tenants = [];  // ascending; fewer than the limit: there are no more
 }
 
+// One queue of blocks that compaction takes its inputs from: those of one level, shard and tenant.
+struct BlockQueue {
+  1: i32 level = 0;              // 0: segments as they were written; at most 64
+  2: i64 shard = 0;              // 32 bits, unsigned
+  3: string tenant = "";         // empty at level 0, whose blocks hold several tenants
+}
+
+struct ListQueuesRequest {
+  1: types.RequestHeader header = {};
+  2: optional BlockQueue after;  // only queues above it in the order of (level, shard, tenant); absent: from the first
+  3: i32 limit = 0;              // 0, or more than 10,000: 10,000
+}
+
+struct ListQueuesResponse {
+  1: list<BlockQueue> queues = [];  // that have blocks, ascending; fewer than the limit: there are no more
+}
+
+struct ListQueuedBlocksRequest {
+  1: types.RequestHeader header = {};
+  2: optional BlockQueue queue;  // required; one that does not exist is empty
+  3: binary after = "";          // an id: only those above it; empty: from the first
+  4: i32 limit = 0;              // 0, or more than 10,000: 10,000
+}
+
+// What a planner of compactions needs to know of a block.
+struct QueuedBlock {
+  1: binary id = "";             // with the time at which it was made
+  2: i64 size = 0;               // bytes of the object
+  3: i64 min_time_ns = 0;        // of its data, inclusive
+  4: i64 max_time_ns = 0;        // inclusive
+}
+
+struct ListQueuedBlocksResponse {
+  1: list<QueuedBlock> blocks = [];  // by id, which is oldest first; fewer than the limit: there are no more
+}
+
+// All of it must fit one command of the consensus log, about 1 MiB, or it is refused with INVALID_ARGUMENT.
+struct ReplaceBlocksRequest {
+  1: types.RequestHeader header = {};
+  2: list<EncodedBlockMeta> outputs = [];  // put in, without identities; at most 10,000. None: a removal
+  3: binary inputs = "";                   // ids, taken out: at least one, at most 10,000, no two alike, none an output
+}
+
+struct ReplaceBlocksResponse {
+  1: bool already_done = false;  // by an earlier request; nothing changed
+}
+
+// A block that was removed from the index, and whose object may still be there.
+struct Tombstone {
+  1: binary id = "";             // of the block
+  2: i64 removed_ns = 0;         // when, by the leader's clock, since the epoch
+  3: i64 shard = 0;              // 32 bits, unsigned; this and the next two are of the block, and name its object
+  4: i32 level = 0;
+  5: string tenant = "";         // empty at level 0
+  6: i64 size = 0;               // bytes of the object
+}
+
+struct ListTombstonesRequest {
+  1: types.RequestHeader header = {};
+  2: i64 before_ns = 0;          // only of blocks that were removed before this time; 0: none
+  // Only those above (after_removed_ns, after): the last one of the answer before. Empty id: from the first.
+  3: i64 after_removed_ns = 0;
+  4: binary after = "";          // an id
+  5: i32 limit = 0;              // 0, or more than 10,000: 10,000
+}
+
+struct ListTombstonesResponse {
+  1: list<Tombstone> tombstones = [];  // by (removed_ns, id); fewer than the limit: there are no more
+}
+
+struct PurgeTombstonesRequest {
+  1: types.RequestHeader header = {};
+  2: binary ids = "";            // at most 10,000, no two alike; those without a tombstone are passed over
+}
+
+struct PurgeTombstonesResponse {
+  1: i64 purged = 0;             // tombstones that there were: fewer when the request is a repeat
+}
+
 struct TenantStatsRequest {
   1: types.RequestHeader header = {};
   2: string tenant = "";
@@ -138,6 +217,24 @@ struct MemberList {
   2: list<Member> members = [];    // sorted by id
 }
 
+struct PlacementRequest {
+  1: types.RequestHeader header = {};
+  2: string tenant = "";
+  3: string service_name = "";
+}
+
+// Where batches of one shard go.
+struct ShardPlacement {
+  1: i64 shard = 0;                 // 32 bits, unsigned; from 1
+  2: list<string> writer_ids = [];  // its owner first, then who stands in, in the order of the ring; at most 16
+}
+
+struct PlacementResponse {
+  1: i64 version = 0;               // of the member list
+  2: list<Member> writers = [];     // of the ring: living segment-writers that take batches and do not drain; sorted by id
+  3: list<ShardPlacement> shards = [];  // of the service: one as yet; none without writers
+}
+
 service MetastoreService {
   AddBlocksResponse addBlocks(1: AddBlocksRequest request) throws (1: types.BrazierError error);
   FindBlocksResponse findBlocks(1: FindBlocksRequest request) throws (1: types.BrazierError error);
@@ -150,4 +247,15 @@ service MetastoreService {
   GetBlocksResponse getBlocks(1: GetBlocksRequest request) throws (1: types.BrazierError error);
   ListBlocksResponse listBlocks(1: ListBlocksRequest request) throws (1: types.BrazierError error);
   ListTenantsResponse listTenants(1: ListTenantsRequest request) throws (1: types.BrazierError error);
+  // What compaction and retention need. The lists see every change that was answered before the call.
+  ListQueuesResponse listQueues(1: ListQueuesRequest request) throws (1: types.BrazierError error);
+  ListQueuedBlocksResponse listQueuedBlocks(1: ListQueuedBlocksRequest request) throws (1: types.BrazierError error);
+  // Inputs out, outputs in: a reader sees all of it or nothing. Each input leaves a tombstone; while those are there a repeat
+  // changes nothing. NOT_FOUND names an input that is not in the index, FAILED_PRECONDITION an output that was removed before.
+  ReplaceBlocksResponse replaceBlocks(1: ReplaceBlocksRequest request) throws (1: types.BrazierError error);
+  ListTombstonesResponse listTombstones(1: ListTombstonesRequest request) throws (1: types.BrazierError error);
+  // Forgets blocks whose objects are deleted; only when no addBlocks of them can be under way.
+  PurgeTombstonesResponse purgeTombstones(1: PurgeTombstonesRequest request) throws (1: types.BrazierError error);
+  // Where a distributor that knows the members the leader knows would send a service. Leader only, as members.
+  PlacementResponse placement(1: PlacementRequest request) throws (1: types.BrazierError error);
 }

@@ -1,6 +1,7 @@
 // What every other role asks of the metastore: register blocks, find them and their labels, learn who lives where.
 #pragma once
 
+#include <compare>
 #include <functional>
 #include <optional>
 #include <string>
@@ -58,6 +59,55 @@ struct GetBlocksResponse {
   std::vector<Ulid> unknown;      // ids that the index does not know
 };
 
+// One queue of blocks that compaction takes its inputs from: those of a level, shard and tenant. Segments (level 0) hold several
+// tenants, and theirs have tenant "".
+struct BlockQueue {
+  uint32_t level = 0;
+  uint32_t shard = 0;
+  std::string tenant;
+  friend auto operator<=>(const BlockQueue&, const BlockQueue&) = default;
+};
+
+// What a planner of compactions needs to know of a block.
+struct QueuedBlock {
+  Ulid id;            // with the time at which it was made
+  uint64_t size = 0;  // bytes of the object
+  int64_t min_time_ns = 0;
+  int64_t max_time_ns = 0;
+  friend bool operator==(const QueuedBlock&, const QueuedBlock&) = default;
+};
+
+struct ReplaceBlocksRequest {
+  std::vector<BlockMeta> outputs;  // without identities: those of the inputs' profiles stay known
+  std::vector<Ulid> inputs;        // at least one
+};
+
+struct ReplaceBlocksResponse {
+  bool already_done = false;  // by an earlier request; nothing changed
+};
+
+// A block that was removed from the index, and whose object may still be there.
+struct Tombstone {
+  Ulid id;
+  int64_t removed_ns = 0;
+  uint32_t shard = 0;
+  uint32_t level = 0;
+  std::string tenant;  // "" at level 0
+  uint64_t size = 0;   // bytes of the object
+  friend bool operator==(const Tombstone&, const Tombstone&) = default;
+};
+
+// A place in the order of tombstones.
+struct TombstoneCursor {
+  int64_t removed_ns = 0;
+  Ulid id;
+  friend bool operator==(const TombstoneCursor&, const TombstoneCursor&) = default;
+};
+
+struct PurgeTombstonesResponse {
+  uint64_t purged = 0;  // tombstones that there were; ids without one are passed over
+};
+
 struct TenantStats {
   bool data_ingested = false;
   int64_t oldest_ns = 0;
@@ -71,12 +121,30 @@ struct TenantListing {
   TenantStats stats;
 };
 
+struct PlacementResponse {
+  struct Shard {
+    uint32_t shard = 0;                   // from 1
+    std::vector<std::string> writer_ids;  // its owner first, then who stands in, in the order of the ring
+  };
+  uint64_t version = 0;         // of the member list
+  std::vector<Member> writers;  // of the ring: living segment-writers that take batches and do not drain; sorted by id
+  std::vector<Shard> shards;    // of the service; none without writers
+};
+
 class Metastore {
  public:
   // Of one answer of the lists below; a caller that asks for more gets this many.
   static constexpr size_t kIdsPerGetMax = 1'000;
   static constexpr size_t kIdsPerListMax = 100'000;
   static constexpr size_t kTenantsPerListMax = 10'000;
+  static constexpr size_t kQueuesPerListMax = 10'000;
+  static constexpr size_t kQueuedBlocksPerListMax = 10'000;
+  static constexpr size_t kTombstonesPerListMax = 10'000;
+  // Of one request; more are refused. All of it must also fit one command of the consensus log (about 1 MiB).
+  static constexpr size_t kBlocksPerReplaceMax = 10'000;  // of inputs, and of outputs
+  static constexpr size_t kTombstonesPerPurgeMax = 10'000;
+  // Named for one shard by Placement: more than a distributor tries.
+  static constexpr size_t kWritersPerShardMax = 16;
 
   virtual ~Metastore() = default;
   // Idempotent by block id. `done` is called once, from any thread, after the entries are committed; it must not
@@ -110,9 +178,49 @@ class Metastore {
                                                          size_t limit) {
     return NotThere("lists of tenants");
   }
+  // Queues that have blocks, in order of (level, shard, tenant), above `after` when there is one. Fewer than
+  // min(limit, kQueuesPerListMax): there are no more. This and the next are kFailedPrecondition, reason "index_not_upgraded",
+  // while an index of an earlier version is upgraded.
+  virtual Result<std::vector<BlockQueue>> ListQueues(const RequestContext& context, const std::optional<BlockQueue>& after,
+                                                     size_t limit) {
+    return NotThere("queues of blocks");
+  }
+  // Blocks of a queue, oldest first, above `after` when there is one. Fewer than min(limit, kQueuedBlocksPerListMax): no more. A
+  // queue that does not exist is empty.
+  virtual Result<std::vector<QueuedBlock>> ListQueuedBlocks(const RequestContext& context, const BlockQueue& queue,
+                                                            const std::optional<Ulid>& after, size_t limit) {
+    return NotThere("queues of blocks");
+  }
+  // Takes the inputs out of the index and puts the outputs in, at once: a reader sees all of it or nothing. Each input leaves a
+  // tombstone. Without outputs it is a removal. Idempotent while the inputs' tombstones are there. `done` as for AddBlocks.
+  // kInvalidArgument, before it is proposed, for what is malformed or over a limit, or, from the index, for inputs of which it
+  // knows too much; kNotFound naming the first input that is not in the index; kFailedPrecondition naming an output that was
+  // removed before. Nothing is changed then. For groups whose members all know the command (docs/format/index.md).
+  virtual void ReplaceBlocks(const RequestContext& context, ReplaceBlocksRequest request,
+                             std::function<void(Result<ReplaceBlocksResponse>)> done) {
+    done(NotThere("replacement of blocks"));
+  }
+  // Tombstones of blocks that were removed before `before_ns`, in order of (removed_ns, id), above `after` when there is one.
+  // Fewer than min(limit, kTombstonesPerListMax): there are no more.
+  virtual Result<std::vector<Tombstone>> ListTombstones(const RequestContext& context, int64_t before_ns,
+                                                        const std::optional<TombstoneCursor>& after, size_t limit) {
+    return NotThere("lists of tombstones");
+  }
+  // The objects of these blocks are deleted: forgets their tombstones. Only when no AddBlocks of them can be under way, since
+  // their ids are unknown afterwards. Idempotent. `done` as for AddBlocks. kInvalidArgument for an id twice, and for more than
+  // kTombstonesPerPurgeMax.
+  virtual void PurgeTombstones(const RequestContext& context, std::vector<Ulid> ids,
+                               std::function<void(Result<PurgeTombstonesResponse>)> done) {
+    done(NotThere("purge of tombstones"));
+  }
   // Soft state: a process says that it lives; members whose heartbeats stop for MemberList::kTtlMs are forgotten.
   virtual Status Heartbeat(const RequestContext& context, const Member& member) = 0;
   virtual Result<MemberList> Members(const RequestContext& context) = 0;
+  // Where a distributor that knows the members the leader knows would send this service. Leader only, as Members.
+  virtual Result<PlacementResponse> Placement(const RequestContext& context, const std::string& tenant,
+                                              const std::string& service) {
+    return NotThere("placement");
+  }
   // OK when AddBlocks would be expected to succeed.
   virtual Status Ready() = 0;
 

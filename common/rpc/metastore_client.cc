@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/rpc/call_queue.h"
+#include "common/rpc/convert_compaction.h"
 #include "common/rpc/convert_metastore.h"
 #include "common/rpc/rpc_metrics.h"
 #include "common/rpc/thrift_channel.h"
@@ -32,6 +33,30 @@ class MetastoreClient::Impl {
           idl::MetastoreServiceClient(protocol).addBlocks(response, request);
         }));
     return AddedFromWire(response, request.blocks.size());
+  }
+
+  Result<contract::ReplaceBlocksResponse> ReplaceBlocks(const contract::RequestContext& context,
+                                                        idl::ReplaceBlocksRequest& request) {
+    idl::ReplaceBlocksResponse response;
+    RETURN_IF_ERROR(channel.Call(
+        context, "replaceBlocks", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+          response = {};
+          request.header = header;
+          idl::MetastoreServiceClient(protocol).replaceBlocks(response, request);
+        }));
+    return contract::ReplaceBlocksResponse{.already_done = response.already_done};
+  }
+
+  Result<contract::PurgeTombstonesResponse> PurgeTombstones(const contract::RequestContext& context,
+                                                            idl::PurgeTombstonesRequest& request) {
+    idl::PurgeTombstonesResponse response;
+    RETURN_IF_ERROR(channel.Call(
+        context, "purgeTombstones", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+          response = {};
+          request.header = header;
+          idl::MetastoreServiceClient(protocol).purgeTombstones(response, request);
+        }));
+    return contract::PurgeTombstonesResponse{.purged = static_cast<uint64_t>(response.purged)};
   }
 
   ThriftChannel channel;
@@ -164,6 +189,88 @@ Result<std::vector<contract::TenantListing>> MetastoreClient::ListTenants(const 
   return tenants;
 }
 
+Result<std::vector<contract::BlockQueue>> MetastoreClient::ListQueues(const contract::RequestContext& context,
+                                                                      const std::optional<contract::BlockQueue>& after,
+                                                                      size_t limit) {
+  if (limit == 0) return std::vector<contract::BlockQueue>();
+  idl::ListQueuesRequest wire;
+  if (after.has_value()) wire.__set_after(QueueToWire(*after));
+  wire.limit = static_cast<int32_t>(std::min(limit, kQueuesPerListMax));
+  idl::ListQueuesResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "listQueues", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).listQueues(response, wire);
+      }));
+  auto queues = QueuesFromWire(response.queues);
+  if (!queues.ok()) return Internal("answer of listQueues: " + queues.status().message());
+  return queues;
+}
+
+Result<std::vector<contract::QueuedBlock>> MetastoreClient::ListQueuedBlocks(const contract::RequestContext& context,
+                                                                             const contract::BlockQueue& queue,
+                                                                             const std::optional<Ulid>& after,
+                                                                             size_t limit) {
+  if (limit == 0) return std::vector<contract::QueuedBlock>();
+  idl::ListQueuedBlocksRequest wire;
+  wire.__set_queue(QueueToWire(queue));
+  if (after.has_value()) wire.after = IdsToWire({*after});
+  wire.limit = static_cast<int32_t>(std::min(limit, kQueuedBlocksPerListMax));
+  idl::ListQueuedBlocksResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "listQueuedBlocks", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).listQueuedBlocks(response, wire);
+      }));
+  auto blocks = QueuedFromWire(response.blocks);
+  if (!blocks.ok()) return Internal("answer of listQueuedBlocks: " + blocks.status().message());
+  return blocks;
+}
+
+void MetastoreClient::ReplaceBlocks(const contract::RequestContext& context, contract::ReplaceBlocksRequest request,
+                                    std::function<void(Result<contract::ReplaceBlocksResponse>)> done) {
+  auto wire = std::make_shared<idl::ReplaceBlocksRequest>(ReplaceToWire(request));
+  size_t bytes = wire->inputs.size();
+  for (const auto& block : wire->outputs) bytes += block.data.size();
+  impl_->queue.Post(bytes, [impl = impl_.get(), context, wire, done = std::move(done)](const Status& status) {
+    done(status.ok() ? impl->ReplaceBlocks(context, *wire) : Result<contract::ReplaceBlocksResponse>(status));
+  });
+}
+
+Result<std::vector<contract::Tombstone>> MetastoreClient::ListTombstones(
+    const contract::RequestContext& context, int64_t before_ns, const std::optional<contract::TombstoneCursor>& after,
+    size_t limit) {
+  if (limit == 0) return std::vector<contract::Tombstone>();
+  idl::ListTombstonesRequest wire;
+  wire.before_ns = before_ns;
+  if (after.has_value()) {
+    wire.after_removed_ns = after->removed_ns;
+    wire.after = IdsToWire({after->id});
+  }
+  wire.limit = static_cast<int32_t>(std::min(limit, kTombstonesPerListMax));
+  idl::ListTombstonesResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "listTombstones", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).listTombstones(response, wire);
+      }));
+  auto tombstones = TombstonesFromWire(response.tombstones);
+  if (!tombstones.ok()) return Internal("answer of listTombstones: " + tombstones.status().message());
+  return tombstones;
+}
+
+void MetastoreClient::PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
+                                      std::function<void(Result<contract::PurgeTombstonesResponse>)> done) {
+  auto wire = std::make_shared<idl::PurgeTombstonesRequest>();
+  wire->ids = IdsToWire(ids);
+  impl_->queue.Post(wire->ids.size(), [impl = impl_.get(), context, wire, done = std::move(done)](const Status& status) {
+    done(status.ok() ? impl->PurgeTombstones(context, *wire) : Result<contract::PurgeTombstonesResponse>(status));
+  });
+}
+
 Status MetastoreClient::Heartbeat(const contract::RequestContext& context, const Member& member) {
   idl::HeartbeatRequest wire;
   wire.member = MemberToWire(member);
@@ -181,6 +288,23 @@ Result<MemberList> MetastoreClient::Members(const contract::RequestContext& cont
         idl::MetastoreServiceClient(protocol).members(members, header);
       }));
   return MembersFromWire(members);
+}
+
+Result<contract::PlacementResponse> MetastoreClient::Placement(const contract::RequestContext& context,
+                                                               const std::string& tenant, const std::string& service) {
+  idl::PlacementRequest wire;
+  wire.tenant = tenant;
+  wire.service_name = service;
+  idl::PlacementResponse response;
+  RETURN_IF_ERROR(impl_->channel.Call(
+      context, "placement", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        response = {};
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).placement(response, wire);
+      }));
+  auto placement = PlacementFromWire(response);
+  if (!placement.ok()) return Internal("answer of placement: " + placement.status().message());
+  return placement;
 }
 
 Status MetastoreClient::Ready() {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/rpc/blocking_answer.h"
+#include "common/rpc/convert_compaction.h"
 #include "common/rpc/convert_metastore.h"
 #include "common/rpc/rpc_limits.h"
 #include "common/rpc/service_calls.h"
@@ -103,6 +104,74 @@ class MetastoreHandler final : public idl::MetastoreServiceIf {
         wire.tenant = listing.tenant;
         wire.stats = StatsToWire(listing.stats);
       }
+      return Status::Ok();
+    });
+  }
+
+  void listQueues(idl::ListQueuesResponse& response, const idl::ListQueuesRequest& request) override {
+    calls_.Run("listQueues", request.header, [&](const contract::RequestContext& context) -> Status {
+      std::optional<contract::BlockQueue> after;
+      if (request.__isset.after) {
+        ASSIGN_OR_RETURN(after, QueueFromWire(request.after));
+      }
+      ASSIGN_OR_RETURN(const std::vector<contract::BlockQueue> queues,
+                       metastore_.ListQueues(context, after, LimitOf(request.limit)));
+      response.queues = QueuesToWire(queues);
+      return Status::Ok();
+    });
+  }
+
+  void listQueuedBlocks(idl::ListQueuedBlocksResponse& response, const idl::ListQueuedBlocksRequest& request) override {
+    calls_.Run("listQueuedBlocks", request.header, [&](const contract::RequestContext& context) -> Status {
+      if (!request.__isset.queue) return InvalidArgument("no queue is named");
+      ASSIGN_OR_RETURN(const contract::BlockQueue queue, QueueFromWire(request.queue));
+      ASSIGN_OR_RETURN(const std::optional<Ulid> after, AfterFromWire(request.after));
+      ASSIGN_OR_RETURN(const std::vector<contract::QueuedBlock> blocks,
+                       metastore_.ListQueuedBlocks(context, queue, after, LimitOf(request.limit)));
+      response.blocks = QueuedToWire(blocks);
+      return Status::Ok();
+    });
+  }
+
+  void replaceBlocks(idl::ReplaceBlocksResponse& response, const idl::ReplaceBlocksRequest& request) override {
+    calls_.Run("replaceBlocks", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(contract::ReplaceBlocksRequest replace, ReplaceFromWire(request));
+      BlockingAnswer<contract::ReplaceBlocksResponse> answer;
+      metastore_.ReplaceBlocks(context, std::move(replace), answer.Callback());
+      ASSIGN_OR_RETURN(const contract::ReplaceBlocksResponse result, answer.Wait(calls_.clock(), context.deadline_ns));
+      response.already_done = result.already_done;
+      return Status::Ok();
+    });
+  }
+
+  void listTombstones(idl::ListTombstonesResponse& response, const idl::ListTombstonesRequest& request) override {
+    calls_.Run("listTombstones", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const std::optional<Ulid> id, AfterFromWire(request.after));
+      std::optional<contract::TombstoneCursor> after;
+      if (id.has_value()) after = contract::TombstoneCursor{request.after_removed_ns, *id};
+      ASSIGN_OR_RETURN(const std::vector<contract::Tombstone> tombstones,
+                       metastore_.ListTombstones(context, request.before_ns, after, LimitOf(request.limit)));
+      response.tombstones = TombstonesToWire(tombstones);
+      return Status::Ok();
+    });
+  }
+
+  void purgeTombstones(idl::PurgeTombstonesResponse& response, const idl::PurgeTombstonesRequest& request) override {
+    calls_.Run("purgeTombstones", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(std::vector<Ulid> ids, IdsFromWire(request.ids));
+      BlockingAnswer<contract::PurgeTombstonesResponse> answer;
+      metastore_.PurgeTombstones(context, std::move(ids), answer.Callback());
+      ASSIGN_OR_RETURN(const contract::PurgeTombstonesResponse result, answer.Wait(calls_.clock(), context.deadline_ns));
+      response.purged = static_cast<int64_t>(result.purged);
+      return Status::Ok();
+    });
+  }
+
+  void placement(idl::PlacementResponse& response, const idl::PlacementRequest& request) override {
+    calls_.Run("placement", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::PlacementResponse result,
+                       metastore_.Placement(context, request.tenant, request.service_name));
+      response = PlacementToWire(result);
       return Status::Ok();
     });
   }

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "store/index/block_queue.h"
+#include "store/index/index_limits.h"
+#include "store/index/tombstones.h"
+
 namespace brazier::metastore {
 namespace {
 
@@ -16,6 +20,15 @@ contract::TenantStats StatsOf(const index::TenantSummary& summary) {
 // An empty text selects everything.
 Result<Selector> ParseSelector(const std::string& text) { return text.empty() ? Selector() : Selector::Parse(text); }
 
+// A level that fits no key would name another queue.
+Status CheckQueue(const contract::BlockQueue& queue) {
+  if (queue.level <= index::kLevelMax) return Status::Ok();
+  return InvalidArgument("a queue of level " + std::to_string(queue.level) + ", the limit is " +
+                         std::to_string(index::kLevelMax));
+}
+
+index::QueueName NameOf(const contract::BlockQueue& queue) { return {queue.level, queue.shard, queue.tenant}; }
+
 }  // namespace
 
 IndexQueries::IndexQueries(const index::QueryLimits& limits, consensus::Consensus& consensus,
@@ -29,7 +42,10 @@ IndexQueries::IndexQueries(const index::QueryLimits& limits, consensus::Consensu
       get_tenant_stats_(registry, "get_tenant_stats"),
       get_blocks_(registry, "get_blocks"),
       list_blocks_(registry, "list_blocks"),
-      list_tenants_(registry, "list_tenants") {}
+      list_tenants_(registry, "list_tenants"),
+      list_queues_(registry, "list_queues"),
+      list_queued_blocks_(registry, "list_queued_blocks"),
+      list_tombstones_(registry, "list_tombstones") {}
 
 template <typename T, typename Query>
 Result<T> IndexQueries::Run(const contract::RequestContext& context, RequestMetrics& metrics, std::string_view doing,
@@ -130,6 +146,65 @@ Result<std::vector<contract::TenantListing>> IndexQueries::ListTenants(const con
     Listings listings;
     for (const auto& [tenant, summary] : tenants) listings.push_back({tenant, StatsOf(summary)});
     return listings;
+  });
+}
+
+Result<std::vector<contract::BlockQueue>> IndexQueries::ListQueues(const contract::RequestContext& context,
+                                                                   const std::optional<contract::BlockQueue>& after,
+                                                                   size_t limit) {
+  using Queues = std::vector<contract::BlockQueue>;
+  return Run<Queues>(context, list_queues_, "listing queues", [&](const kv::Reader& reader) -> Result<Queues> {
+    std::optional<index::QueueName> above;
+    if (after.has_value()) {
+      RETURN_IF_ERROR(CheckQueue(*after));
+      above = NameOf(*after);
+    }
+    ASSIGN_OR_RETURN(const auto names,
+                     index::ListQueues(reader, above, std::min(limit, contract::Metastore::kQueuesPerListMax)));
+    Queues queues;
+    for (const index::QueueName& name : names) queues.push_back({name.level, name.shard, name.tenant});
+    return queues;
+  });
+}
+
+Result<std::vector<contract::QueuedBlock>> IndexQueries::ListQueuedBlocks(const contract::RequestContext& context,
+                                                                          const contract::BlockQueue& queue,
+                                                                          const std::optional<Ulid>& after,
+                                                                          size_t limit) {
+  using Blocks = std::vector<contract::QueuedBlock>;
+  return Run<Blocks>(context, list_queued_blocks_, "listing a queue's blocks", [&](const kv::Reader& reader) -> Result<Blocks> {
+    RETURN_IF_ERROR(CheckQueue(queue));
+    ASSIGN_OR_RETURN(const auto queued,
+                     index::ListQueuedBlocks(reader, NameOf(queue), after,
+                                             std::min(limit, contract::Metastore::kQueuedBlocksPerListMax)));
+    Blocks blocks;
+    for (const index::QueuedBlock& block : queued) {
+      blocks.push_back({block.id, block.size, block.min_time_ns, block.max_time_ns});
+    }
+    return blocks;
+  });
+}
+
+Result<std::vector<contract::Tombstone>> IndexQueries::ListTombstones(
+    const contract::RequestContext& context, int64_t before_ns, const std::optional<contract::TombstoneCursor>& after,
+    size_t limit) {
+  using Tombstones = std::vector<contract::Tombstone>;
+  return Run<Tombstones>(context, list_tombstones_, "listing tombstones", [&](const kv::Reader& reader) -> Result<Tombstones> {
+    std::optional<index::TombstoneCursor> above;
+    if (after.has_value()) above = index::TombstoneCursor{after->removed_ns, after->id};
+    ASSIGN_OR_RETURN(const auto removed,
+                     index::ListTombstones(reader, before_ns, above,
+                                           std::min(limit, contract::Metastore::kTombstonesPerListMax)));
+    Tombstones tombstones;
+    for (const index::Tombstone& tombstone : removed) {
+      tombstones.push_back({.id = tombstone.id,
+                            .removed_ns = tombstone.removed_ns,
+                            .shard = tombstone.shard,
+                            .level = tombstone.level,
+                            .tenant = tombstone.tenant,
+                            .size = tombstone.size});
+    }
+    return tombstones;
   });
 }
 

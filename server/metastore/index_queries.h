@@ -26,6 +26,15 @@ class IndexQueries {
                                        size_t limit);
   Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext& context,
                                                            const std::string& after, size_t limit);
+  Result<std::vector<contract::BlockQueue>> ListQueues(const contract::RequestContext& context,
+                                                       const std::optional<contract::BlockQueue>& after,
+                                                       size_t limit);
+  Result<std::vector<contract::QueuedBlock>> ListQueuedBlocks(const contract::RequestContext& context,
+                                                              const contract::BlockQueue& queue,
+                                                              const std::optional<Ulid>& after, size_t limit);
+  Result<std::vector<contract::Tombstone>> ListTombstones(const contract::RequestContext& context, int64_t before_ns,
+                                                          const std::optional<contract::TombstoneCursor>& after,
+                                                          size_t limit);
 
  private:
   // Runs `query` over a snapshot behind the barrier; measures, and says in the error what was done.
@@ -36,7 +45,8 @@ class IndexQueries {
   consensus::Consensus& consensus_;
   const kv::KeyValueStore& store_;
   const Clock& clock_;
-  RequestMetrics find_blocks_, query_labels_, get_tenant_stats_, get_blocks_, list_blocks_, list_tenants_;
+  RequestMetrics find_blocks_, query_labels_, get_tenant_stats_, get_blocks_, list_blocks_, list_tenants_,
+      list_queues_, list_queued_blocks_, list_tombstones_;
 };
 
 }  // namespace brazier::metastore

@@ -3,6 +3,9 @@
 #include <memory>
 
 #include "server/metastore/add_blocks_packing.h"
+#include "server/metastore/compaction_packing.h"
+#include "server/metastore/writer_placement.h"
+#include "store/index/compaction_command.h"
 
 namespace brazier::metastore {
 namespace {
@@ -44,6 +47,16 @@ class CommandsInFlight {
   Status error_;                                        // likewise
   const Done done_;
 };
+
+Result<contract::ReplaceBlocksResponse> DecodeReplaced(std::string_view answer) {
+  ASSIGN_OR_RETURN(const index::Replaced replaced, index::DecodeReplaceBlocksAnswer(answer));
+  return contract::ReplaceBlocksResponse{.already_done = replaced.already_done};
+}
+
+Result<contract::PurgeTombstonesResponse> DecodePurged(std::string_view answer) {
+  ASSIGN_OR_RETURN(const index::Purged purged, index::DecodePurgeTombstonesAnswer(answer));
+  return contract::PurgeTombstonesResponse{.purged = purged.tombstones};
+}
 
 }  // namespace
 
@@ -100,6 +113,35 @@ void Metastore::Finish(int64_t start_ns, Result<std::vector<index::AddedBlock>> 
   done(std::move(response));
 }
 
+template <typename Response>
+void Metastore::Propose(const contract::RequestContext& context, Result<std::string> command, RequestMetrics& metrics,
+                        const char* doing, Result<Response> (*decode)(std::string_view answer),
+                        std::function<void(Result<Response>)> done) {
+  const int64_t start_ns = clock_.MonotonicNs();
+  auto finish = [this, &metrics, doing, start_ns, done = std::move(done)](Result<Response> response) {
+    metrics.Observe(response.status(), clock_.MonotonicNs() - start_ns);
+    if (!response.ok()) return done(response.status().Annotate(doing));
+    done(std::move(response));
+  };
+  if (!command.ok()) return finish(command.status());
+  consensus_.Propose(*std::move(command), context.deadline_ns,
+                     [finish = std::move(finish), decode](const Result<std::string>& answer) {
+                       finish(answer.ok() ? decode(*answer) : Result<Response>(answer.status()));
+                     });
+}
+
+void Metastore::ReplaceBlocks(const contract::RequestContext& context, contract::ReplaceBlocksRequest request,
+                              std::function<void(Result<contract::ReplaceBlocksResponse>)> done) {
+  Propose(context, PackReplaceBlocks(request, clock_.NowNs(), consensus::Consensus::kCommandBytesMax),
+          metrics_.replace_blocks, "changing the index", &DecodeReplaced, std::move(done));
+}
+
+void Metastore::PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
+                                std::function<void(Result<contract::PurgeTombstonesResponse>)> done) {
+  Propose(context, PackPurgeTombstones(ids, clock_.NowNs(), consensus::Consensus::kCommandBytesMax),
+          metrics_.purge_tombstones, "purging tombstones", &DecodePurged, std::move(done));
+}
+
 Result<std::vector<BlockMeta>> Metastore::FindBlocks(const contract::RequestContext& context,
                                                      const contract::FindBlocksRequest& request) {
   return queries_.FindBlocks(context, request);
@@ -130,6 +172,24 @@ Result<std::vector<contract::TenantListing>> Metastore::ListTenants(const contra
   return queries_.ListTenants(context, after, limit);
 }
 
+Result<std::vector<contract::BlockQueue>> Metastore::ListQueues(const contract::RequestContext& context,
+                                                                const std::optional<contract::BlockQueue>& after,
+                                                                size_t limit) {
+  return queries_.ListQueues(context, after, limit);
+}
+
+Result<std::vector<contract::QueuedBlock>> Metastore::ListQueuedBlocks(const contract::RequestContext& context,
+                                                                       const contract::BlockQueue& queue,
+                                                                       const std::optional<Ulid>& after, size_t limit) {
+  return queries_.ListQueuedBlocks(context, queue, after, limit);
+}
+
+Result<std::vector<contract::Tombstone>> Metastore::ListTombstones(const contract::RequestContext& context, int64_t before_ns,
+                                                                   const std::optional<contract::TombstoneCursor>& after,
+                                                                   size_t limit) {
+  return queries_.ListTombstones(context, before_ns, after, limit);
+}
+
 Status Metastore::CheckLeader() const {
   const consensus::ConsensusStatus status = consensus_.GetStatus();
   if (status.is_leader || (status.leader_id == 0 && !status.is_stalled)) return Status();
@@ -150,6 +210,15 @@ Result<MemberList> Metastore::Members(const contract::RequestContext& context) {
   members_.Expire(clock_.MonotonicNs());
   metrics_.members_count.Set(static_cast<int64_t>(members_.list().members.size()));
   return members_.list();
+}
+
+Result<contract::PlacementResponse> Metastore::Placement(const contract::RequestContext& context,
+                                                         const std::string& tenant, const std::string& service) {
+  const int64_t start_ns = clock_.MonotonicNs();
+  const Result<MemberList> members = Members(context);
+  metrics_.placement.Observe(members.status(), clock_.MonotonicNs() - start_ns);
+  if (!members.ok()) return members.status().Annotate("placing a service");
+  return PlaceService(*members, tenant, service);
 }
 
 Status Metastore::Ready() {

@@ -2,7 +2,7 @@
 // is the metadata index.
 //
 // AddBlocks validates, packs the blocks into as few commands as fit, and proposes them with the caller's deadline;
-// concurrent calls share one commit in the consensus thread. Questions to the index: index_queries.h. Members are soft
+// concurrent calls share one commit in the consensus thread. What compaction asks is one command each, or refused. Questions to the index: index_queries.h. Members are soft
 // state of the leader.
 // Limits: a block's metadata must fit one command (about 1 MiB); queries as in index_limits.h; MemberTable's.
 // Borrows everything it is given. Consensus must be stopped before this is destroyed: callbacks of proposals refer to it.
@@ -47,13 +47,33 @@ class Metastore final : public contract::Metastore {
                                        size_t limit) override;
   Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext& context,
                                                            const std::string& after, size_t limit) override;
+  Result<std::vector<contract::BlockQueue>> ListQueues(const contract::RequestContext& context,
+                                                       const std::optional<contract::BlockQueue>& after,
+                                                       size_t limit) override;
+  Result<std::vector<contract::QueuedBlock>> ListQueuedBlocks(const contract::RequestContext& context,
+                                                              const contract::BlockQueue& queue,
+                                                              const std::optional<Ulid>& after, size_t limit) override;
+  Result<std::vector<contract::Tombstone>> ListTombstones(const contract::RequestContext& context, int64_t before_ns,
+                                                          const std::optional<contract::TombstoneCursor>& after,
+                                                          size_t limit) override;
+  void ReplaceBlocks(const contract::RequestContext& context, contract::ReplaceBlocksRequest request,
+                     std::function<void(Result<contract::ReplaceBlocksResponse>)> done) override;
+  void PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
+                       std::function<void(Result<contract::PurgeTombstonesResponse>)> done) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
+  Result<contract::PlacementResponse> Placement(const contract::RequestContext& context, const std::string& tenant,
+                                                const std::string& service) override;
   Status Ready() override;
 
  private:
   using Done = std::function<void(Result<contract::AddBlocksResponse>)>;
 
+  // Proposes the command and answers `done` with the index's answer to it, as `decode` reads it; measures.
+  template <typename Response>
+  void Propose(const contract::RequestContext& context, Result<std::string> command, RequestMetrics& metrics,
+               const char* doing, Result<Response> (*decode)(std::string_view answer),
+               std::function<void(Result<Response>)> done);
   // Counts the outcome and answers.
   void Finish(int64_t start_ns, Result<std::vector<index::AddedBlock>> added, const Done& done);
   // Members are known to the leader only: kUnavailable when another node leads. While nobody does (a start, an election),

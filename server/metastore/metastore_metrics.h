@@ -41,6 +41,9 @@ class RequestMetrics {
 struct MetastoreMetrics {
   explicit MetastoreMetrics(MetricsRegistry& registry)
       : add_blocks(registry, "add_blocks"),
+        replace_blocks(registry, "replace_blocks"),
+        purge_tombstones(registry, "purge_tombstones"),
+        placement(registry, "placement"),
         blocks_added_total(registry.GetCounter("brazier_metastore_blocks_added_total",
                                                "Blocks registered, repeats of an id not counted.")),
         blocks_repeated_total(
@@ -52,7 +55,7 @@ struct MetastoreMetrics {
         members_count(registry.GetGauge("brazier_metastore_members_count",
                                         "Processes whose heartbeats arrive.")) {}
 
-  RequestMetrics add_blocks;
+  RequestMetrics add_blocks, replace_blocks, purge_tombstones, placement;
   Counter& blocks_added_total;
   Counter& blocks_repeated_total;
   Counter& profiles_hidden_total;

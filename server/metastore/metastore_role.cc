@@ -250,6 +250,38 @@ Result<std::vector<contract::TenantListing>> MetastoreRole::ListTenants(const co
   return metastore ? metastore->ListTenants(context, after, limit) : NoGroup();
 }
 
+Result<std::vector<contract::BlockQueue>> MetastoreRole::ListQueues(
+    const contract::RequestContext& context, const std::optional<contract::BlockQueue>& after, size_t limit) {
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->ListQueues(context, after, limit) : NoGroup();
+}
+
+Result<std::vector<contract::QueuedBlock>> MetastoreRole::ListQueuedBlocks(const contract::RequestContext& context,
+                                                                   const contract::BlockQueue& queue,
+                                                                   const std::optional<Ulid>& after, size_t limit) {
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->ListQueuedBlocks(context, queue, after, limit) : NoGroup();
+}
+
+Result<std::vector<contract::Tombstone>> MetastoreRole::ListTombstones(
+    const contract::RequestContext& context, int64_t before_ns, const std::optional<contract::TombstoneCursor>& after,
+    size_t limit) {
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->ListTombstones(context, before_ns, after, limit) : NoGroup();
+}
+
+void MetastoreRole::ReplaceBlocks(const contract::RequestContext& context, contract::ReplaceBlocksRequest request,
+                          std::function<void(Result<contract::ReplaceBlocksResponse>)> done) {
+  if (auto* metastore = parts_->metastore()) return metastore->ReplaceBlocks(context, std::move(request), std::move(done));
+  done(NoGroup());
+}
+
+void MetastoreRole::PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
+                            std::function<void(Result<contract::PurgeTombstonesResponse>)> done) {
+  if (auto* metastore = parts_->metastore()) return metastore->PurgeTombstones(context, std::move(ids), std::move(done));
+  done(NoGroup());
+}
+
 Status MetastoreRole::Heartbeat(const contract::RequestContext& context, const Member& member) {
   auto* metastore = parts_->metastore();
   return metastore ? metastore->Heartbeat(context, member) : NoGroup();
@@ -258,6 +290,12 @@ Status MetastoreRole::Heartbeat(const contract::RequestContext& context, const M
 Result<MemberList> MetastoreRole::Members(const contract::RequestContext& context) {
   auto* metastore = parts_->metastore();
   return metastore ? metastore->Members(context) : NoGroup();
+}
+
+Result<contract::PlacementResponse> MetastoreRole::Placement(const contract::RequestContext& context, const std::string& tenant,
+                                                     const std::string& service) {
+  auto* metastore = parts_->metastore();
+  return metastore ? metastore->Placement(context, tenant, service) : NoGroup();
 }
 
 Status MetastoreRole::Ready() {

@@ -71,8 +71,23 @@ class MetastoreRole final : public contract::Metastore {
                                        size_t limit) override;
   Result<std::vector<contract::TenantListing>> ListTenants(const contract::RequestContext& context,
                                                            const std::string& after, size_t limit) override;
+  Result<std::vector<contract::BlockQueue>> ListQueues(const contract::RequestContext& context,
+                                                       const std::optional<contract::BlockQueue>& after,
+                                                       size_t limit) override;
+  Result<std::vector<contract::QueuedBlock>> ListQueuedBlocks(const contract::RequestContext& context,
+                                                              const contract::BlockQueue& queue,
+                                                              const std::optional<Ulid>& after, size_t limit) override;
+  Result<std::vector<contract::Tombstone>> ListTombstones(const contract::RequestContext& context, int64_t before_ns,
+                                                          const std::optional<contract::TombstoneCursor>& after,
+                                                          size_t limit) override;
+  void ReplaceBlocks(const contract::RequestContext& context, contract::ReplaceBlocksRequest request,
+                     std::function<void(Result<contract::ReplaceBlocksResponse>)> done) override;
+  void PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
+                       std::function<void(Result<contract::PurgeTombstonesResponse>)> done) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
+  Result<contract::PlacementResponse> Placement(const contract::RequestContext& context, const std::string& tenant,
+                                                const std::string& service) override;
   // OK when this member can serve now: as the leader, commit; as another, ask a leader that it knows.
   Status Ready() override;
   // The index as of every command that was committed before the call, for tools that compare it with the bucket.

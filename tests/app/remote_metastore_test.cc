@@ -35,6 +35,31 @@ class FakeClient final : public contract::Metastore {
     ++asked;
     return ready;
   }
+  Result<std::vector<contract::BlockQueue>> ListQueues(const contract::RequestContext&,
+                                                       const std::optional<contract::BlockQueue>& after, size_t) override {
+    return std::vector{after.value_or(contract::BlockQueue{})};
+  }
+  Result<std::vector<contract::QueuedBlock>> ListQueuedBlocks(const contract::RequestContext&, const contract::BlockQueue&,
+                                                              const std::optional<Ulid>&, size_t limit) override {
+    return std::vector<contract::QueuedBlock>(limit);
+  }
+  void ReplaceBlocks(const contract::RequestContext&, contract::ReplaceBlocksRequest request,
+                     std::function<void(Result<contract::ReplaceBlocksResponse>)> done) override {
+    done(contract::ReplaceBlocksResponse{.already_done = request.inputs.size() == 2});
+  }
+  Result<std::vector<contract::Tombstone>> ListTombstones(const contract::RequestContext&, int64_t before_ns,
+                                                          const std::optional<contract::TombstoneCursor>&,
+                                                          size_t) override {
+    return std::vector{contract::Tombstone{.removed_ns = before_ns}};
+  }
+  void PurgeTombstones(const contract::RequestContext&, std::vector<Ulid> ids,
+                       std::function<void(Result<contract::PurgeTombstonesResponse>)> done) override {
+    done(contract::PurgeTombstonesResponse{.purged = ids.size()});
+  }
+  Result<contract::PlacementResponse> Placement(const contract::RequestContext&, const std::string& tenant,
+                                                const std::string& service) override {
+    return contract::PlacementResponse{.version = 10 * tenant.size() + service.size()};
+  }
   Status heartbeat, ready;
   int asked = 0;
   size_t added = 0;
@@ -46,6 +71,20 @@ class RemoteMetastoreTest : public testing::Test {
   FakeClient client_;
   RemoteMetastore remote_{client_, clock_};
 };
+
+TEST_F(RemoteMetastoreTest, WhatCompactionNeedsGoesThrough) {
+  EXPECT_EQ(remote_.ListQueues({}, contract::BlockQueue{1, 2, "t"}, 1)->at(0), (contract::BlockQueue{1, 2, "t"}));
+  EXPECT_EQ(remote_.ListQueuedBlocks({}, {}, {}, 4)->size(), 4u);
+  bool already_done = false;
+  remote_.ReplaceBlocks({}, {.outputs = {}, .inputs = std::vector<Ulid>(2)},
+                        [&](const Result<contract::ReplaceBlocksResponse>& r) { already_done = r->already_done; });
+  EXPECT_TRUE(already_done);
+  EXPECT_EQ(remote_.ListTombstones({}, 5, {}, 1)->at(0).removed_ns, 5);
+  uint64_t purged = 0;
+  remote_.PurgeTombstones({}, std::vector<Ulid>(3), [&](const Result<contract::PurgeTombstonesResponse>& r) { purged = r->purged; });
+  EXPECT_EQ(purged, 3u);
+  EXPECT_EQ(remote_.Placement({}, "ab", "c")->version, 21u);
+}
 
 TEST_F(RemoteMetastoreTest, IsNotReadyBeforeItWasReached) {
   EXPECT_EQ(remote_.Ready().code(), Code::kUnavailable);

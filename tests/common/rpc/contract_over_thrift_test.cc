@@ -399,6 +399,124 @@ TEST_F(MetastoreOverThrift, BlocksByIdAndListsMakeTheRoundTrip) {
   EXPECT_EQ(tenants->at(0).stats.bytes, 4u);
 }
 
+TEST_F(MetastoreOverThrift, QueuesMakeTheRoundTrip) {
+  StartServer();
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const Ulid first{{1, 2}}, second{{UINT64_MAX, 3}};
+  const contract::BlockQueue queue{64, UINT32_MAX, std::string("a\0b", 3)};
+  metastore.queues_answer = {{0, 1, ""}, queue};
+  EXPECT_EQ(*client.ListQueues(Within(5000), std::nullopt, SIZE_MAX), metastore.queues_answer);
+  EXPECT_FALSE(metastore.queues_after.has_value());
+  EXPECT_EQ(metastore.limit_asked, contract::Metastore::kQueuesPerListMax);
+  ASSERT_TRUE(client.ListQueues(Within(5000), queue, 7).ok());
+  EXPECT_EQ(metastore.queues_after, queue);
+  EXPECT_EQ(metastore.limit_asked, 7u);
+  EXPECT_TRUE(client.ListQueues(Within(5000), queue, 0)->empty());
+  // The first queue there can be is another question than none.
+  ASSERT_TRUE(client.ListQueues(Within(5000), contract::BlockQueue{}, 7).ok());
+  EXPECT_EQ(metastore.queues_after, contract::BlockQueue{});
+
+  metastore.queued_answer = {{first, 1ull << 40, -5, 6}, {second, 7, 8, 1'700'000'000'000'000'000}};
+  EXPECT_EQ(*client.ListQueuedBlocks(Within(5000), queue, std::nullopt, SIZE_MAX), metastore.queued_answer);
+  EXPECT_EQ(metastore.queue_asked, queue);
+  EXPECT_FALSE(metastore.blocks_after.has_value());
+  EXPECT_EQ(metastore.limit_asked, contract::Metastore::kQueuedBlocksPerListMax);
+  ASSERT_TRUE(client.ListQueuedBlocks(Within(5000), queue, second, 3).ok());
+  EXPECT_EQ(metastore.blocks_after, second);
+  EXPECT_EQ(metastore.limit_asked, 3u);
+}
+
+TEST_F(MetastoreOverThrift, ReplacementsAndTombstonesMakeTheRoundTrip) {
+  StartServer();
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  const Ulid first{{1, 2}}, second{{UINT64_MAX, 3}};
+  const BlockMeta output = MakeBlock();
+  const auto replace = [&] {
+    Awaited<contract::ReplaceBlocksResponse> answer;
+    client.ReplaceBlocks(Within(5000), {.outputs = {output}, .inputs = {first, second}}, answer.Callback());
+    return answer.Get();
+  };
+  metastore.replace_answer = contract::ReplaceBlocksResponse{.already_done = true};
+  const auto done = replace();
+  ASSERT_TRUE(done.ok()) << done.status().ToString();
+  EXPECT_TRUE(done->already_done);
+  ASSERT_EQ(metastore.replaced.size(), 1u);
+  EXPECT_EQ(metastore.replaced[0].outputs, std::vector{output});
+  EXPECT_EQ(metastore.replaced[0].inputs, (std::vector<Ulid>{first, second}));
+  metastore.replace_answer = Status(Code::kFailedPrecondition, "output X was removed before");
+  const Status refused = replace().status();
+  EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+  EXPECT_NE(refused.message().find("output X"), std::string::npos);
+  EXPECT_EQ(metastore.replaced.size(), 2u) << "and was not repeated";
+
+  metastore.tombstones_answer = {
+      {.id = first, .removed_ns = 5, .shard = UINT32_MAX, .level = 64, .tenant = "t", .size = 1ull << 40},
+      {.id = second, .removed_ns = 1'700'000'000'000'000'000, .shard = 0, .level = 0, .tenant = "", .size = 0}};
+  EXPECT_EQ(*client.ListTombstones(Within(5000), 1'700'000'000'000'000'001, std::nullopt, SIZE_MAX), metastore.tombstones_answer);
+  EXPECT_EQ(metastore.tombstones_before_ns, 1'700'000'000'000'000'001);
+  EXPECT_FALSE(metastore.tombstones_after.has_value());
+  EXPECT_EQ(metastore.limit_asked, contract::Metastore::kTombstonesPerListMax);
+  ASSERT_TRUE(client.ListTombstones(Within(5000), 9, contract::TombstoneCursor{5, first}, 4).ok());
+  EXPECT_EQ(metastore.tombstones_after, (contract::TombstoneCursor{5, first}));
+  EXPECT_EQ(metastore.limit_asked, 4u);
+
+  Awaited<contract::PurgeTombstonesResponse> purged;
+  client.PurgeTombstones(Within(5000), {second, first}, purged.Callback());
+  const auto answer = purged.Get();
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->purged, 3u);
+  EXPECT_EQ(metastore.ids_asked, (std::vector<Ulid>{second, first}));
+}
+
+TEST_F(MetastoreOverThrift, PlacementMakesTheRoundTrip) {
+  StartServer();
+  MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
+  metastore.placement_answer = {
+      .version = 1ull << 60,
+      .writers = {{.id = "a", .roles = {"segment-writer"}, .pipeline_address = "tcp://127.0.0.1:4052"}, {.id = "b"}},
+      .shards = {{.shard = UINT32_MAX, .writer_ids = {"b", "a"}}}};
+  const auto placement = client.Placement(Within(5000), "t", "api");
+  ASSERT_TRUE(placement.ok()) << placement.status().ToString();
+  EXPECT_EQ(metastore.placement_asked, (std::pair<std::string, std::string>{"t", "api"}));
+  EXPECT_EQ(placement->version, 1ull << 60);
+  EXPECT_EQ(placement->writers, metastore.placement_answer.writers);
+  ASSERT_EQ(placement->shards.size(), 1u);
+  EXPECT_EQ(placement->shards[0].shard, UINT32_MAX);
+  EXPECT_EQ(placement->shards[0].writer_ids, (std::vector<std::string>{"b", "a"}));
+}
+
+// A metastore of before it could: the contract's defaults.
+struct OldMetastore final : contract::Metastore {
+  void AddBlocks(const contract::RequestContext&, contract::AddBlocksRequest,
+                 std::function<void(Result<contract::AddBlocksResponse>)> done) override {
+    done(contract::AddBlocksResponse{});
+  }
+  Result<std::vector<BlockMeta>> FindBlocks(const contract::RequestContext&, const contract::FindBlocksRequest&) override {
+    return std::vector<BlockMeta>{};
+  }
+  Result<contract::TenantStats> GetTenantStats(const contract::RequestContext&, const std::string&) override {
+    return contract::TenantStats{};
+  }
+  Status Heartbeat(const contract::RequestContext&, const Member&) override { return Status::Ok(); }
+  Result<MemberList> Members(const contract::RequestContext&) override { return MemberList{}; }
+  Status Ready() override { return Status::Ok(); }
+};
+
+TEST(OldMetastoreContract, WhatItCannotIsUnimplementedAndAnswered) {
+  OldMetastore old;
+  const contract::RequestContext context;
+  EXPECT_EQ(old.ListQueues(context, {}, 1).status().code(), Code::kUnimplemented);
+  EXPECT_EQ(old.ListQueuedBlocks(context, {}, {}, 1).status().code(), Code::kUnimplemented);
+  EXPECT_EQ(old.ListTombstones(context, 1, {}, 1).status().code(), Code::kUnimplemented);
+  EXPECT_EQ(old.Placement(context, "t", "s").status().code(), Code::kUnimplemented);
+  Awaited<contract::ReplaceBlocksResponse> replaced;
+  old.ReplaceBlocks(context, {}, replaced.Callback());
+  EXPECT_EQ(replaced.Get().status().code(), Code::kUnimplemented);
+  Awaited<contract::PurgeTombstonesResponse> purged;
+  old.PurgeTombstones(context, {}, purged.Callback());
+  EXPECT_EQ(purged.Get().status().code(), Code::kUnimplemented);
+}
+
 TEST_F(MetastoreOverThrift, ServerThatComesBackIsFoundAgain) {
   StartServer();
   const ClientOptions same = Client();

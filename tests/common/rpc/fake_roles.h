@@ -152,6 +152,65 @@ struct FakeMetastore final : contract::Metastore {
     limit_asked = limit;
     return tenants_answer;
   }
+  Result<std::vector<contract::BlockQueue>> ListQueues(const contract::RequestContext&,
+                                                       const std::optional<contract::BlockQueue>& after,
+                                                       size_t limit) override {
+    std::lock_guard lock(mu);
+    queues_after = after;
+    limit_asked = limit;
+    return queues_answer;
+  }
+  Result<std::vector<contract::QueuedBlock>> ListQueuedBlocks(const contract::RequestContext&,
+                                                              const contract::BlockQueue& queue,
+                                                              const std::optional<Ulid>& after, size_t limit) override {
+    std::lock_guard lock(mu);
+    queue_asked = queue;
+    blocks_after = after;
+    limit_asked = limit;
+    return queued_answer;
+  }
+  void ReplaceBlocks(const contract::RequestContext&, contract::ReplaceBlocksRequest request,
+                     std::function<void(Result<contract::ReplaceBlocksResponse>)> done) override {
+    {
+      std::lock_guard lock(mu);
+      replaced.push_back(std::move(request));
+    }
+    done(replace_answer);
+  }
+  Result<std::vector<contract::Tombstone>> ListTombstones(const contract::RequestContext&, int64_t before_ns,
+                                                          const std::optional<contract::TombstoneCursor>& after,
+                                                          size_t limit) override {
+    std::lock_guard lock(mu);
+    tombstones_before_ns = before_ns;
+    tombstones_after = after;
+    limit_asked = limit;
+    return tombstones_answer;
+  }
+  void PurgeTombstones(const contract::RequestContext&, std::vector<Ulid> ids,
+                       std::function<void(Result<contract::PurgeTombstonesResponse>)> done) override {
+    {
+      std::lock_guard lock(mu);
+      ids_asked = std::move(ids);
+    }
+    done(contract::PurgeTombstonesResponse{.purged = 3});
+  }
+  Result<contract::PlacementResponse> Placement(const contract::RequestContext&, const std::string& tenant,
+                                                const std::string& service) override {
+    std::lock_guard lock(mu);
+    placement_asked = {tenant, service};
+    return placement_answer;
+  }
+  std::optional<contract::BlockQueue> queues_after;
+  std::vector<contract::BlockQueue> queues_answer;
+  contract::BlockQueue queue_asked;
+  std::vector<contract::QueuedBlock> queued_answer;
+  std::vector<contract::ReplaceBlocksRequest> replaced;
+  Result<contract::ReplaceBlocksResponse> replace_answer = contract::ReplaceBlocksResponse{};
+  int64_t tombstones_before_ns = 0;
+  std::optional<contract::TombstoneCursor> tombstones_after;
+  std::vector<contract::Tombstone> tombstones_answer;
+  std::pair<std::string, std::string> placement_asked;
+  contract::PlacementResponse placement_answer;
   std::vector<contract::QueryLabelsRequest> labels_asked;
   Result<contract::QueryLabelsResponse> labels_answer = contract::QueryLabelsResponse{};
   std::vector<Ulid> ids_asked;

@@ -6,6 +6,7 @@
 
 #include "common/model/tenant.h"
 #include "common/rpc/call_queue.h"
+#include "common/rpc/convert_compaction.h"
 #include "common/rpc/convert_metastore.h"
 #include "common/rpc/convert_status.h"
 #include "common/rpc/inbound_budget.h"
@@ -171,6 +172,34 @@ TEST(ConvertMetastore, OtherKindsThanLabelsAreRefused) {
     request.reports.emplace_back().kind = kind;
     EXPECT_TRUE(LabelsRequestFromWire(request).ok()) << kind;
   }
+}
+
+TEST(ConvertCompaction, NumbersAndIdsThatAreNoneAreRefused) {
+  idl::BlockQueue queue;
+  queue.shard = UINT32_MAX;
+  EXPECT_EQ(QueueFromWire(queue)->shard, UINT32_MAX);
+  for (const int64_t shard : {int64_t{-1}, int64_t{1} << 32, INT64_MIN, INT64_MAX}) {
+    queue.shard = shard;
+    EXPECT_EQ(QueueFromWire(queue).status().code(), Code::kInvalidArgument) << shard;
+  }
+  queue.shard = 0;
+  queue.level = -1;
+  EXPECT_EQ(QueueFromWire(queue).status().code(), Code::kInvalidArgument);
+  EXPECT_FALSE(AfterFromWire("")->has_value());
+  EXPECT_TRUE(AfterFromWire(std::string(16, 'x'))->has_value());
+  for (const size_t bytes : {1, 15, 17, 32}) {
+    EXPECT_EQ(AfterFromWire(std::string(bytes, 'x')).status().code(), Code::kInvalidArgument) << bytes;
+  }
+  std::vector<idl::Tombstone> tombstones(1);
+  EXPECT_EQ(TombstonesFromWire(tombstones).status().code(), Code::kInvalidArgument) << "no id";
+  tombstones[0].id = std::string(16, 'x');
+  EXPECT_TRUE(TombstonesFromWire(tombstones).ok());
+  tombstones[0].level = -1;
+  EXPECT_EQ(TombstonesFromWire(tombstones).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(QueuedFromWire(std::vector<idl::QueuedBlock>(1)).status().code(), Code::kInvalidArgument);
+  idl::ReplaceBlocksRequest replace;
+  replace.inputs = std::string(17, 'x');
+  EXPECT_EQ(ReplaceFromWire(replace).status().code(), Code::kInvalidArgument);
 }
 
 TEST(ConvertMetastore, UnknownEncodingAndBrokenBytesNameTheBlock) {

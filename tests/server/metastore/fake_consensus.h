@@ -11,11 +11,14 @@ namespace brazier::metastore {
 
 class FakeConsensus final : public consensus::Consensus {
  public:
+  static constexpr const char* kLeaderAddress = "leader:4041";
+
   FakeConsensus(kv::KeyValueStore& store, consensus::StateMachine& machine)
       : store_(store), machine_(machine) {}
 
   void Propose(std::string command, int64_t deadline_ns,
                std::function<void(Result<std::string>)> done) override {
+    if (!status.is_leader) return done(NotLeader());
     std::lock_guard lock(mu_);
     commands.push_back(command);
     deadlines.push_back(deadline_ns);
@@ -43,7 +46,7 @@ class FakeConsensus final : public consensus::Consensus {
   bool CanCommit() const override { return status.is_leader; }
   bool CanServe() const override { return status.leader_id != 0; }
   Status NotLeader() const override {
-    const GroupMember leader{.node_id = status.leader_id};
+    const GroupMember leader{.node_id = status.leader_id, .rpc_address = kLeaderAddress};
     return consensus::NotLeaderStatus(&leader);
   }
   consensus::ConsensusStatus GetStatus() const override { return status; }

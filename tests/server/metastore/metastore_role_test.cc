@@ -92,6 +92,33 @@ TEST_F(MetastoreRoleTest, WhatIsAnsweredSurvivesRestarts) {
   EXPECT_EQ(role_->GetTenantStats(Context(), "t")->blocks, 4u);
 }
 
+TEST_F(MetastoreRoleTest, ReplacementsSurviveRestarts) {
+  Open();
+  for (uint64_t n = 1; n <= 2; ++n) ASSERT_TRUE(AddLater(Block(n, {n})).get().ok());
+  BlockMeta output = Block(3, {1, 2});
+  output.level = 1;
+  output.datasets[0].identities.clear();
+  for (const bool already_done : {false, true}) {
+    std::promise<Result<contract::ReplaceBlocksResponse>> answer;
+    role_->ReplaceBlocks(Context(), {{output}, {index::IdOf(1), index::IdOf(2)}},
+                         [&](Result<contract::ReplaceBlocksResponse> response) { answer.set_value(std::move(response)); });
+    const auto replaced = answer.get_future().get();
+    ASSERT_TRUE(replaced.ok()) << replaced.status().ToString();
+    EXPECT_EQ(replaced->already_done, already_done);
+    Open();
+  }
+  const contract::BlockQueue queue{1, 3, "t"};
+  EXPECT_EQ(*role_->ListQueues(Context(), {}, 9), std::vector{queue});
+  EXPECT_EQ(role_->ListQueuedBlocks(Context(), queue, {}, 9)->at(0).id, index::IdOf(3));
+  EXPECT_EQ(role_->ListTombstones(Context(), INT64_MAX, {}, 9)->size(), 2u);
+  std::promise<Result<contract::PurgeTombstonesResponse>> purged;
+  role_->PurgeTombstones(Context(), {index::IdOf(1), index::IdOf(2)},
+                         [&](Result<contract::PurgeTombstonesResponse> response) { purged.set_value(std::move(response)); });
+  EXPECT_EQ(purged.get_future().get()->purged, 2u);
+  EXPECT_TRUE(role_->ListTombstones(Context(), INT64_MAX, {}, 9)->empty());
+  EXPECT_TRUE(role_->Placement(Context(), "t", "s")->shards.empty());
+}
+
 TEST_F(MetastoreRoleTest, ReadsSeeEveryAnsweredBlock) {
   Open();
   std::atomic<uint64_t> answered{0};

@@ -103,8 +103,8 @@ Result<bool> Stage(const IndexOptions& options, object::ObjectStore& bucket, con
     ASSIGN_OR_RETURN(name, metastore::NewestSnapshot(bucket));
   } else {
     std::string_view file;
-    const auto parsed = metastore::ParseSnapshotKey(
-        options.snapshot + (options.snapshot.ends_with('/') ? "" : "/"), &file);
+    const std::string folder_key = options.snapshot + (options.snapshot.ends_with('/') ? "" : "/");
+    const auto parsed = metastore::ParseSnapshotKey(folder_key, &file);
     if (!parsed.has_value() || !file.empty()) {
       return InvalidArgument("--snapshot " + options.snapshot + ": neither \"newest\" nor a folder like " +
                              std::string(metastore::kSnapshotsPrefix) + "GROUP/INDEX-TIME/");

@@ -28,7 +28,7 @@ struct SnapshotName {
   std::string ManifestKey() const;
   friend auto operator<=>(const SnapshotName&, const SnapshotName&) = default;
 };
-// The snapshot that an object belongs to, and its name in the folder; none when it is not one of ours.
+// The snapshot that an object belongs to, and its name in the folder, a view of `key`; none when it is not one of ours.
 std::optional<SnapshotName> ParseSnapshotKey(std::string_view key, std::string_view* file);
 
 struct SnapshotPart {

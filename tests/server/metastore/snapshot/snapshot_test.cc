@@ -21,9 +21,10 @@ constexpr SnapshotName kName{.group_id = 0xabcdef, .index = 42, .time_ms = 1'700
 TEST(SnapshotFormatTest, KeysAreInOrderAndParse) {
   EXPECT_EQ(kName.PartKey(7), "metastore/snapshots/0000000000abcdef/00000000000000000042-01700000000000/part-000007");
   std::string_view file;
-  EXPECT_EQ(ParseSnapshotKey(kName.ManifestKey(), &file), kName);
+  const std::string manifest = kName.ManifestKey(), folder = kName.Folder();
+  EXPECT_EQ(ParseSnapshotKey(manifest, &file), kName);
   EXPECT_EQ(file, "manifest");
-  EXPECT_EQ(ParseSnapshotKey(kName.Folder(), &file), kName);
+  EXPECT_EQ(ParseSnapshotKey(folder, &file), kName);
   EXPECT_EQ(file, "");
   for (std::string_view other : {"metastore/snapshots/x", "metastore/snapshots/0000000000abcdef/42-17/manifest",
                                  "segments/1/x.brz", ""}) {

@@ -91,8 +91,9 @@ void Measure(const char* name, kv::KeyValueStore& store) {
          static_cast<unsigned long long>(20 * kBlocks), labels_us[0], labels_us[1]);
   printf("%s: Apply %.0f us, its writes %.0f us and %zu bytes; FindBlocks one service %.0f us, twenty %.0f us\n",
          name, apply_us / kBlocks, write_us / kBlocks, bytes / kBlocks, find_us[1], find_us[0]);
-  EXPECT_LT(apply_us / kBlocks, 2000);
-  EXPECT_LT(find_us[1], 20'000);
+  // Against disasters; a busy machine and a sanitizer may take ten times as long each.
+  EXPECT_LT(apply_us / kBlocks, 20'000);
+  EXPECT_LT(find_us[1], 200'000);
 }
 
 TEST(MetadataIndexFigures, Memory) { Measure("memory", *kv::MakeMemoryKeyValueStore()); }

@@ -173,7 +173,18 @@ Status RaftNode::FromCore(int32_t code, std::string_view doing) {
   }
 }
 
+// The core forgets at every election timeout whom it has heard of, to see who still answers by the next one. A member that
+// is well must not look silent in between.
+void RaftNode::NoteActive() {
+  ++ticks_;
+  if (!GetStatus().is_leader) return heard_at_.clear();
+  for (const MemberProgress& progress : ProgressOfCore()) {
+    if (progress.is_active) heard_at_[progress.node_id] = ticks_;
+  }
+}
+
 Status RaftNode::Tick() {
+  NoteActive();
   RETURN_IF_ERROR(FromCore(raft_core_tick(core_.get()), "tick"));
   sender_.Tick();
   receiver_.Tick();
@@ -362,6 +373,15 @@ Status RaftNode::ApplyMemberChange(const EntryView& entry) {
 }
 
 std::vector<RaftNode::MemberProgress> RaftNode::GetProgress() const {
+  std::vector<MemberProgress> progress = ProgressOfCore();
+  for (MemberProgress& member : progress) {
+    const auto heard = heard_at_.find(member.node_id);
+    if (heard != heard_at_.end() && ticks_ - heard->second <= options_.election_ticks) member.is_active = true;
+  }
+  return progress;
+}
+
+std::vector<RaftNode::MemberProgress> RaftNode::ProgressOfCore() const {
   raft_core_member buffer[kGroupMembersMax];
   size_t count = 0;
   if (raft_core_members(core_.get(), buffer, kGroupMembersMax, &count) != RAFT_CORE_OK) return {};

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -145,6 +146,8 @@ class RaftNode {
            Transport& transport, std::unique_ptr<RaftLog> log);
   Status CreateCore();
   Status LoadMembers();
+  void NoteActive();
+  std::vector<MemberProgress> ProgressOfCore() const;
   Status CheckMemberChange(const MemberChange& change) const;
   Status ApplyMemberChange(const EntryView& entry);
   Status ReceiveSnapshotFrame(std::string_view message);
@@ -183,6 +186,8 @@ class RaftNode {
   bool installing_ = false;    // log_batch_ replaces the state
   std::vector<GroupMember> members_;  // by id
   uint64_t members_version_ = 1;
+  uint64_t ticks_ = 0;
+  std::map<uint64_t, uint64_t> heard_at_;  // of a leader: by member, the last tick before which it had answered
   SnapshotFigures snapshot_figures_;
 };
 

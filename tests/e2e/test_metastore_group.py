@@ -204,6 +204,7 @@ class ChangesTest(unittest.TestCase):
         spare = cluster.members[3]
 
         def change():
+            cluster.await_well(3)
             leader = cluster.leader_index()
             follower = (leader + 1) % 3
             refused = cluster.ctl("remove", f"metastore-{follower + 1}")

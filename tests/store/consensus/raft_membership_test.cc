@@ -261,6 +261,29 @@ TEST(RaftMembershipTest, LeadershipMovesOnRequest) {
   EXPECT_TRUE(group.RunUntil([&] { return group.Leader() == next; }));
 }
 
+// The core forgets whom it has heard of at every election timeout.
+TEST(RaftMembershipTest, AMemberThatIsWellNeverLooksSilentAndOneThatIsGoneDoes) {
+  Group group;
+  group.Found({1, 2, 3});
+  const uint64_t leader = group.AwaitLeader();
+  const auto active = [&] {
+    size_t count = 0;
+    for (const auto& progress : group.At(leader).node->GetProgress()) {
+      count += progress.is_active && progress.node_id != leader ? 1 : 0;
+    }
+    return count;
+  };
+  group.Run(3);
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(group.At(leader).member->Step(0, true).ok());  // a tick, before anybody can answer
+    ASSERT_EQ(active(), 2u) << i;
+    group.Run(1);
+  }
+  group.Lose(leader % 3 + 1);
+  group.Run(20);
+  EXPECT_EQ(active(), 1u);
+}
+
 TEST(RaftMembershipTest, OnlyOneChangeAtATime) {
   Group group;
   group.Found({1, 2, 3});

@@ -42,7 +42,8 @@ Result<NodeIdentity> EnsureIdentity(kv::KeyValueStore& store, Random& random) {
   ASSIGN_OR_RETURN(const std::optional<NodeIdentity> stored, consensus::ReadIdentity(store));
   NodeIdentity identity = stored.value_or(NodeIdentity{});
   if (identity.node_id == 0) identity.node_id = DrawId(random);
-  if (identity.group_id == 0 && consensus::IsFounded(store)) identity.group_id = DrawId(random);
+  ASSIGN_OR_RETURN(const bool is_founded, consensus::IsFounded(store));
+  if (identity.group_id == 0 && is_founded) identity.group_id = DrawId(random);
   if (identity != stored) RETURN_IF_ERROR(consensus::WriteIdentity(store, identity));
   return identity;
 }
@@ -121,7 +122,8 @@ Status MetastoreRole::Parts::Open() {
       if (consensus::RaftConsensus* raft = this->raft()) raft->Receive(std::move(message));
     }));
   }
-  if (consensus::IsFounded(*store_)) {
+  ASSIGN_OR_RETURN(const bool is_founded, consensus::IsFounded(*store_));
+  if (is_founded) {
     RETURN_IF_ERROR(StartConsensus());
   } else {
     const GroupMember self = Identity().member;

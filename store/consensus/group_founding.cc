@@ -47,8 +47,11 @@ Status WriteIdentity(kv::KeyValueStore& store, const NodeIdentity& identity) {
   return store.Write(batch, /*sync=*/true).Annotate("writing the node's identity");
 }
 
-bool IsFounded(const kv::KeyValueStore& store) {
-  return store.Get(Family::kLog, kTruncatedKey).ok();
+Result<bool> IsFounded(const kv::KeyValueStore& store) {
+  const Status status = store.Get(Family::kLog, kTruncatedKey).status();
+  if (status.code() == Code::kNotFound) return false;
+  RETURN_IF_ERROR(status);
+  return true;
 }
 
 uint64_t GroupIdOf(const std::vector<GroupMember>& founders) {
@@ -62,7 +65,8 @@ uint64_t GroupIdOf(const std::vector<GroupMember>& founders) {
 
 Status FoundStore(kv::KeyValueStore& store, const NodeIdentity& identity,
                   const std::vector<GroupMember>& founders, bool state_is_staged) {
-  if (IsFounded(store)) {
+  ASSIGN_OR_RETURN(const bool is_founded, IsFounded(store));
+  if (is_founded) {
     return Status(Code::kFailedPrecondition, "the store belongs to a consensus group already");
   }
   const bool is_founder =

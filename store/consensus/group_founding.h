@@ -21,8 +21,9 @@ namespace brazier::consensus {
 Result<std::optional<NodeIdentity>> ReadIdentity(const kv::KeyValueStore& store);
 // REQUIRES: the store has no identity, or this is the same node and the stored group id is 0.
 Status WriteIdentity(kv::KeyValueStore& store, const NodeIdentity& identity);
-// A group's records are there: RaftNode can open it.
-bool IsFounded(const kv::KeyValueStore& store);
+// A group's records are there: RaftNode can open it. A store that cannot be read is no answer: what is there would be
+// founded over.
+Result<bool> IsFounded(const kv::KeyValueStore& store);
 
 // The id of the group that these nodes found, whatever their order. Never 0.
 uint64_t GroupIdOf(const std::vector<GroupMember>& founders);

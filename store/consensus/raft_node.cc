@@ -88,7 +88,8 @@ SnapshotSender::Options SenderOptions(const RaftNode::Options& options) {
 
 Status FoundUnfounded(const RaftNode::Options& options, kv::KeyValueStore& store) {
   ASSIGN_OR_RETURN(const std::optional<NodeIdentity> identity, ReadIdentity(store));
-  if (IsFounded(store)) return Status::Ok();
+  ASSIGN_OR_RETURN(const bool is_founded, IsFounded(store));
+  if (is_founded) return Status::Ok();
   if (identity.has_value() && identity->node_id != options.node_id) {
     return {Code::kFailedPrecondition, "the store belongs to consensus node " +
                                            std::to_string(identity->node_id) + ", this is node " +

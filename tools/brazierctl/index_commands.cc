@@ -97,7 +97,8 @@ config::Config ConfigOf(const IndexOptions& options) {
 Result<bool> Stage(const IndexOptions& options, object::ObjectStore& bucket, const std::string& folder,
                    std::ostream& out) {
   ASSIGN_OR_RETURN(const auto store, kv::OpenRocksKeyValueStore(folder));
-  if (consensus::IsFounded(*store)) return false;
+  ASSIGN_OR_RETURN(const bool is_founded, consensus::IsFounded(*store));
+  if (is_founded) return false;
   metastore::SnapshotName name;
   if (options.snapshot == "newest") {
     ASSIGN_OR_RETURN(name, metastore::NewestSnapshot(bucket));

@@ -55,7 +55,7 @@ class ThreadedGroup {
     auto store = kv::OpenRocksKeyValueStore(FolderOf(id));
     ASSERT_TRUE(store.ok()) << store.status().ToString();
     member->disk = std::make_unique<testing::FaultyDisk>(std::move(*store));
-    if (!consensus::IsFounded(*member->disk)) {
+    if (!consensus::IsFounded(*member->disk).value()) {
       ASSERT_TRUE(consensus::FoundStore(*member->disk, {id, consensus::GroupIdOf(founders_)}, founders_).ok());
     }
     auto index = index::MetadataIndex::Open(*member->disk, id);

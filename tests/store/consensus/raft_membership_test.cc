@@ -383,10 +383,10 @@ TEST(GroupFoundingTest, AStoreIsFoundedOnceAndByOneOfTheFounders) {
   EXPECT_EQ(*ReadIdentity(store), std::nullopt);
   ASSERT_TRUE(WriteIdentity(store, {5, 0}).ok());
   EXPECT_EQ(*ReadIdentity(store), (NodeIdentity{5, 0}));
-  EXPECT_FALSE(IsFounded(store));
+  EXPECT_FALSE(IsFounded(store).value());
   EXPECT_EQ(FoundStore(store, {5, 9}, {MemberOf(6)}).code(), Code::kFailedPrecondition);
   ASSERT_TRUE(FoundStore(store, {5, 9}, {MemberOf(5), MemberOf(6)}).ok());
-  EXPECT_TRUE(IsFounded(store));
+  EXPECT_TRUE(IsFounded(store).value());
   EXPECT_EQ(*ReadIdentity(store), (NodeIdentity{5, 9}));
   EXPECT_EQ(FoundStore(store, {5, 9}, {MemberOf(5), MemberOf(6)}).code(), Code::kFailedPrecondition);
 }

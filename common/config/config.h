@@ -82,6 +82,32 @@ struct QueryConfig {
   int64_t memory_bytes_max = 0;
 };
 
+struct CompactionConfig {
+  std::string listen;     // ZeroMQ, of metastore members: where workers ask for jobs
+  std::string advertise;  // empty: the address that was bound
+  int64_t concurrency = 0;
+  int64_t memory_bytes_max = 0;  // of one job
+  int64_t block_bytes_max = 0;   // of one output
+  int64_t level0_delay_ns = 0;   // how long a segment waits for others
+  int64_t delete_delay_ns = 0;   // between a block's removal and its object's
+  int64_t delete_objects_per_second = 0;
+};
+
+// How long data lives. The first two may be overridden per tenant.
+struct RetentionConfig {
+  int64_t age_ns = 0;      // 0: for ever
+  int64_t bytes_max = 0;   // of one tenant; 0: any
+  int64_t total_bytes_max = 0;  // of all tenants; 0: any
+  int64_t free_disk_bytes_min = 0;  // of a local object store; 0: not looked at
+  int64_t interval_ns = 0;
+};
+
+struct ScrubConfig {
+  int64_t interval_ns = 0;  // 0: only on request
+  int64_t bytes_per_second = 0;
+  int64_t orphan_age_ns = 0;
+};
+
 struct Config {
   std::vector<std::string> target;
   std::string data_dir;
@@ -97,6 +123,10 @@ struct Config {
   SegmentConfig segment;
   DedupConfig dedup;
   QueryConfig query;
+  CompactionConfig compaction;
+  RetentionConfig retention;
+  ScrubConfig scrub;
+  std::string overrides_path;  // settings per tenant, read again when the file changes; empty: none
   int64_t shutdown_timeout_ns = 0;
   std::string log_level;
   std::string ui_dir;  // empty: the files inside the program

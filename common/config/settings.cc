@@ -29,7 +29,7 @@ void AddProcess(std::vector<Setting>& t) {
   constexpr std::string_view group = "process";
   t.push_back({.group = group, .key = "target", .type = kList, .default_text = "all",
                .choices = {"all", "distributor", "segment-writer", "metastore", "query-frontend",
-                           "query-backend"},
+                           "query-backend", "compaction-worker"},
                .meaning = "Roles that this process plays. all: every role in one process, on "
                           "local files.",
                .field = FIELD(target)});
@@ -274,6 +274,94 @@ void AddQuery(std::vector<Setting>& t) {
                .field = FIELD(limits.max_query_lookback_ns)});
 }
 
+void AddCompaction(std::vector<Setting>& t) {
+  constexpr std::string_view group = "compaction";
+  t.push_back({.group = group, .key = "compaction.listen", .type = kEndpoint,
+               .default_text = "tcp://127.0.0.1:4045",
+               .meaning = "Where a metastore member gives jobs to compaction workers. Unused by target "
+                          "all.",
+               .field = FIELD(compaction.listen)});
+  t.push_back({.group = group, .key = "compaction.advertise", .type = kEndpoint,
+               .default_text = "", .may_be_empty = true, .stability = kAdvanced,
+               .meaning = "Address under which workers reach compaction.listen. Empty: the one that was "
+                          "bound.",
+               .field = FIELD(compaction.advertise)});
+  t.push_back({.group = group, .key = "compaction.concurrency", .type = kInt, .default_text = "1",
+               .unit = "jobs", .min = 0, .max = 256,
+               .meaning = "Jobs that a compaction worker does at a time, one thread each. 0: none, in a "
+                          "process with every role.",
+               .field = FIELD(compaction.concurrency)});
+  t.push_back({.group = group, .key = "compaction.memory-bytes-max", .type = kBytes,
+               .default_text = "256MiB", .min = 32 * kMiB, .max = kTiB,
+               .meaning = "Memory of one job, whatever the size of its inputs. The same on all metastore "
+                          "members, whose jobs name it.",
+               .field = FIELD(compaction.memory_bytes_max)});
+  t.push_back({.group = group, .key = "compaction.block-bytes-max", .type = kBytes,
+               .default_text = "64MiB", .min = kMiB, .max = 16 * kGiB, .stability = kAdvanced,
+               .meaning = "Largest compacted object; at most a quarter of compaction.memory-bytes-max.",
+               .field = FIELD(compaction.block_bytes_max)});
+  t.push_back({.group = group, .key = "compaction.level0-delay", .type = kDuration,
+               .default_text = "3s", .min = 0, .max = kHour, .stability = kAdvanced,
+               .meaning = "How long a segment waits for others to be compacted with.",
+               .field = FIELD(compaction.level0_delay_ns)});
+  t.push_back({.group = group, .key = "compaction.delete-delay", .type = kDuration,
+               .default_text = "15m", .min = 0, .max = 30 * kDay,
+               .meaning = "How long an object stays after its block was replaced or removed; longer than "
+                          "the longest query.",
+               .field = FIELD(compaction.delete_delay_ns)});
+  t.push_back({.group = group, .key = "compaction.delete-objects-per-second", .type = kInt,
+               .default_text = "500", .unit = "objects/s", .min = 1, .max = 1'000'000,
+               .stability = kAdvanced,
+               .meaning = "Objects deleted per second at most, whatever is ingested.",
+               .field = FIELD(compaction.delete_objects_per_second)});
+}
+
+void AddRetention(std::vector<Setting>& t) {
+  constexpr std::string_view group = "retention and scrub";
+  t.push_back({.group = group, .key = "retention.age", .type = kDuration, .default_text = "31d",
+               .min = 0, .max = 100 * kYear,
+               .meaning = "Blocks whose newest profile is older are removed. 0: never. Per tenant in "
+                          "overrides.path.",
+               .field = FIELD(retention.age_ns)});
+  t.push_back({.group = group, .key = "retention.bytes-max", .type = kBytes, .default_text = "0",
+               .min = 0, .max = 1024 * kTiB,
+               .meaning = "Bytes of one tenant; the oldest blocks beyond it are removed. 0: any. Per "
+                          "tenant in overrides.path.",
+               .field = FIELD(retention.bytes_max)});
+  t.push_back({.group = group, .key = "retention.total-bytes-max", .type = kBytes,
+               .default_text = "0", .min = 0, .max = 1024 * kTiB,
+               .meaning = "Bytes of all tenants; the oldest blocks of all beyond it are removed. 0: any.",
+               .field = FIELD(retention.total_bytes_max)});
+  t.push_back({.group = group, .key = "retention.free-disk-bytes-min", .type = kBytes,
+               .default_text = "1GiB", .min = 0, .max = 1024 * kTiB,
+               .meaning = "Free space that a local object store keeps: below it the oldest blocks of all "
+                          "tenants are removed, and their objects at once. 0: not looked at.",
+               .field = FIELD(retention.free_disk_bytes_min)});
+  t.push_back({.group = group, .key = "retention.interval", .type = kDuration, .default_text = "1m",
+               .min = kSecond, .max = kDay, .stability = kAdvanced,
+               .meaning = "How often retention is looked at.",
+               .field = FIELD(retention.interval_ns)});
+  t.push_back({.group = group, .key = "scrub.interval", .type = kDuration, .default_text = "7d",
+               .min = 0, .max = kYear,
+               .meaning = "How often every object is read and checked, and orphans are looked for. 0: only "
+                          "on request.",
+               .field = FIELD(scrub.interval_ns)});
+  t.push_back({.group = group, .key = "scrub.bytes-per-second", .type = kBytes,
+               .default_text = "64MiB", .min = kMiB, .max = kTiB, .stability = kAdvanced,
+               .meaning = "Bytes that a scrub reads per second at most.",
+               .field = FIELD(scrub.bytes_per_second)});
+  t.push_back({.group = group, .key = "scrub.orphan-age", .type = kDuration, .default_text = "1h",
+               .min = 0, .max = kYear, .stability = kAdvanced,
+               .meaning = "How long an object must have been seen without a block before it counts as an "
+                          "orphan and is deleted.",
+               .field = FIELD(scrub.orphan_age_ns)});
+  t.push_back({.group = group, .key = "overrides.path", .type = kString, .default_text = "",
+               .may_be_empty = true,
+               .meaning = "YAML file with settings per tenant, read again within seconds when it changes. "
+                          "Empty: none.",
+               .field = FIELD(overrides_path)});
+}
+
 #undef FIELD
 
 }  // namespace
@@ -287,6 +375,8 @@ std::span<const Setting> AllSettings() {
     AddPushLimits(t);
     AddWrite(t);
     AddQuery(t);
+    AddCompaction(t);
+    AddRetention(t);
     return t;
   }();
   return table;
@@ -350,6 +440,11 @@ Status ValidateConfig(const Config& config) {
                            FormatBytes(config.segment.buffer_bytes_max) +
                            ") must be at least segment.bytes-max (" +
                            FormatBytes(config.segment.bytes_max) + ")");
+  }
+  if (config.compaction.memory_bytes_max / 4 < config.compaction.block_bytes_max) {
+    return InvalidArgument("compaction.memory-bytes-max (" + FormatBytes(config.compaction.memory_bytes_max) +
+                           ") must be at least four times compaction.block-bytes-max (" +
+                           FormatBytes(config.compaction.block_bytes_max) + ")");
   }
   const bool all = std::find(config.target.begin(), config.target.end(), "all") !=
                    config.target.end();

@@ -9,6 +9,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/ulid.h"
+#include "common/model/data_filter.h"
 #include "common/model/labels.h"
 
 namespace brazier {
@@ -18,6 +19,13 @@ enum class SectionKind : uint8_t {
   kSymbols = 2,        // of a dataset: symbols that only it uses, and its stacks
   kRows = 3,           // of a dataset: series, profiles, rows with totals
   kSamples = 4,        // of a dataset: sample columns
+  // Of a compacted dataset, in place of kSamples: sample columns of its next `row_count` rows. Any number, in the order of rows.
+  kSampleChunk = 5,
+  // Roll-ups (rollup.h): rows of one hour or day of a series, and their sample columns in chunks, in the order of these rows.
+  kHourRows = 6,
+  kHourSamples = 7,
+  kDayRows = 8,
+  kDaySamples = 9,
 };
 
 // A byte range of the object. The bytes are `codec`-compressed; crc is CRC-32C over them.
@@ -28,6 +36,11 @@ struct SectionRef {
   uint64_t size = 0;
   uint64_t raw_size = 0;
   uint32_t crc = 0;
+  // Of chunks (kSampleChunk, kHourSamples, kDaySamples): rows in it, and the times of their profiles, inclusive; of roll-ups
+  // the ends of their buckets. Zero elsewhere.
+  uint32_t row_count = 0;
+  int64_t min_time_ns = 0;
+  int64_t max_time_ns = 0;
   friend bool operator==(const SectionRef&, const SectionRef&) = default;
 };
 
@@ -74,8 +87,13 @@ struct BlockMeta {
   uint64_t size = 0;  // bytes of the object
   std::vector<TenantSymbols> symbols;  // sorted by tenant
   std::vector<DatasetMeta> datasets;   // sorted by (tenant, service)
+  // In answers of the index only, never in a footer or a command: what was deleted from the block and is still in the object.
+  std::vector<DataFilter> deletions;
+  // Likewise: why the object must not be read; empty: it may. Answers name such blocks, and go without them.
+  std::string quarantine;
   friend bool operator==(const BlockMeta&, const BlockMeta&) = default;
 
+  bool IsQuarantined() const { return !quarantine.empty(); }
   // "segments/<shard>/<id>.brz" at level 0, "blocks/<shard>/<tenant>/<id>.brz" above.
   std::string ObjectKey() const;
 };

@@ -13,6 +13,7 @@ struct Member {
   std::vector<std::string> roles;  // "segment-writer", "query-backend", ...
   std::string pipeline_address;    // ZeroMQ, "tcp://127.0.0.1:4052"; empty when it serves no pipeline
   std::string rpc_address;         // Thrift "host:port"; empty when it serves none
+  std::string jobs_address;        // ZeroMQ, of a metastore member: where compaction workers ask for jobs; empty otherwise
   bool draining = false;           // finishes what it has, takes nothing new
   friend bool operator==(const Member&, const Member&) = default;
 };

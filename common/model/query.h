@@ -54,6 +54,7 @@ struct BlockRead {
   std::string object_key;
   std::vector<TenantSymbols> symbols;
   std::vector<DatasetMeta> datasets;
+  std::vector<DataFilter> deletions;  // rows of the block that count no more
 };
 
 struct PlanNode {
@@ -106,7 +107,12 @@ struct QueryStats {
   uint64_t datasets_read = 0;
   uint64_t rows_read = 0;
   uint64_t samples_read = 0;
+  uint64_t rollup_rows_read = 0;  // hours or days of a series, each in place of its profiles' rows
   int64_t newest_data_ns = 0;
+  // Blocks of the range that the answer goes without, because their objects are damaged or missing: at most kNamedBlocksMax of
+  // them by object key, sorted; blocks_failed counts all.
+  static constexpr size_t kNamedBlocksMax = 100;
+  std::vector<std::string> failed_blocks;
   void Add(const QueryStats& other);
 };
 

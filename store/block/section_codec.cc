@@ -49,6 +49,11 @@ std::string_view SectionName(SectionKind kind) {
     case SectionKind::kSymbols: return "symbols";
     case SectionKind::kRows: return "rows";
     case SectionKind::kSamples: return "samples";
+    case SectionKind::kSampleChunk: return "sample-chunk";
+    case SectionKind::kHourRows: return "hour-rows";
+    case SectionKind::kHourSamples: return "hour-samples";
+    case SectionKind::kDayRows: return "day-rows";
+    case SectionKind::kDaySamples: return "day-samples";
   }
   return "unknown";
 }

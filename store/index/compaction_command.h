@@ -19,6 +19,17 @@ enum class CommandKind : uint64_t {
   kReplaceBlocks = 2,
   kPurgeTombstones = 3,
   kUpgradeState = 4,
+  // job_command.h
+  kLeaseJobs = 5,
+  kFinishJob = 6,
+  kReturnJob = 7,
+  kForgetFailures = 8,
+  kQuarantineBlocks = 9,
+  kReleaseBlocks = 10,
+  kCondemnObjects = 11,
+  kDeleteData = 12,
+  kForgetDeletions = 13,
+  kSetCompaction = 14,
 };
 // Of any command; kAddBlocks when it cannot be told, so that AddBlocks' decoder says what is wrong.
 CommandKind ReadCommandKind(std::string_view command);

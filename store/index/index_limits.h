@@ -24,6 +24,14 @@ inline constexpr int64_t kCommandTimeNsMax = INT64_MAX / 2;
 // Of all inputs of one ReplaceBlocks: what is known of them (names and times, some 50 bytes a dataset).
 inline constexpr size_t kReplacedEntryBytesMax = 16u << 20;
 
+// Of jobs, and of what is told about blocks.
+inline constexpr size_t kJobsPerCommandMax = 64;
+inline constexpr size_t kJobInputsMax = 2'000;
+inline constexpr size_t kWorkerBytesMax = 256;
+inline constexpr size_t kReasonBytesMax = 512;
+inline constexpr size_t kSelectorBytesMax = 8'192;
+inline constexpr size_t kBlocksPerDeletionMax = 50'000;
+
 // Of the memory of identities. One command may ask for no more than this; the default is 64 MiB.
 inline constexpr uint64_t kDedupBytesMax = uint64_t{1} << 30;
 inline constexpr int64_t kDedupWindowNsMax = int64_t{7} * 24 * 3600 * 1'000'000'000;

@@ -313,6 +313,15 @@ int Main(int argc, char** argv) {
   std::string wait = "10m";
   const GroupCommands group_commands = AddGroupCommands(app, group, wait);
   LifecycleCommands lifecycle_commands(app, {server.address});
+  RollupOptions rollup;
+  CLI::App* rollup_command = app.add_subcommand("rollup", "Hourly and daily totals of compacted objects");
+  rollup_command->require_subcommand(1);
+  CLI::App* rollup_verify_command = rollup_command->add_subcommand(
+      "verify", "Recompute them from the rows of the objects, and compare. Exit code 3: some differ, or cannot be read");
+  CLI::Option* rollup_files = rollup_verify_command->add_option("files", rollup.files, "Objects, *.brz");
+  rollup_verify_command->add_option("--from", rollup.bucket, "Instead: folder of the objects, all of them")
+      ->excludes(rollup_files);
+  rollup_verify_command->add_option("--show", rollup.show, "Lines about differences")->capture_default_str();
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
 
   try {
@@ -334,6 +343,11 @@ int Main(int argc, char** argv) {
   index.settle_ns = config::ParseDuration(settle).value_or(0);
   if (rebuild_command->parsed()) return RunIndexCommand(IndexRebuild, index);
   if (verify_command->parsed()) return RunIndexCommand(IndexVerify, index);
+  if (rollup_verify_command->parsed()) {
+    bool all_well = false;
+    const int code = Finish(RollupVerify(rollup, std::cout, std::cerr, isatty(STDERR_FILENO) != 0, &all_well));
+    return code == 0 && !all_well ? kExitFoundWrong : code;
+  }
   if (version_command->parsed()) std::cout << "brazierctl " << BRAZIER_VERSION << "\n";
   return 0;
 }

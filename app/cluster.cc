@@ -1,6 +1,7 @@
 #include "app/cluster.h"
 
 #include "common/observe/log.h"
+#include "common/pipeline/compaction_jobs_endpoint.h"
 #include "common/pipeline/query_backend_client.h"
 #include "common/pipeline/segment_writer_client.h"
 #include "common/pipeline/segment_writer_endpoint.h"
@@ -60,6 +61,20 @@ PipelineDoor::~PipelineDoor() { Stop(); }
 void PipelineDoor::Stop() {
   server_.Stop();
   if (query_endpoint_) query_endpoint_->Stop();
+}
+
+JobsDoor::JobsDoor(const std::string& listen, contract::CompactionJobs& jobs, pipeline::Loop& loop, MetricsRegistry& metrics)
+    : server_(loop, {.address = listen}, metrics) {
+  pipeline::ServeCompactionJobs(server_, jobs);
+}
+
+Result<std::unique_ptr<JobsDoor>> JobsDoor::Open(const std::string& listen, contract::CompactionJobs& jobs, pipeline::Loop& loop,
+                                                 MetricsRegistry& metrics) {
+  std::unique_ptr<JobsDoor> door(new JobsDoor(listen, jobs, loop, metrics));
+  if (const Status status = door->server_.Start(); !status.ok()) {
+    return Status(status.code(), status.message() + "; choose another with compaction.listen");
+  }
+  return door;
 }
 
 PeerFactories MakePeerFactories(const std::string& self_id, LocalWorkers workers,

@@ -7,6 +7,7 @@
 
 #include "app/peers.h"
 #include "common/base/result.h"
+#include "common/contract/compaction.h"
 #include "common/contract/query_backend.h"
 #include "common/contract/segment_writer.h"
 #include "common/observe/metrics.h"
@@ -40,6 +41,20 @@ class PipelineDoor {
                pipeline::Loop& loop, MetricsRegistry& metrics);
   pipeline::PipelineServer server_;
   std::unique_ptr<pipeline::QueryBackendEndpoint> query_endpoint_;
+};
+
+// Where a metastore member gives jobs to compaction workers. Start and Stop from one thread.
+class JobsDoor {
+ public:
+  // `jobs`, `loop` and `metrics` outlive the door.
+  static Result<std::unique_ptr<JobsDoor>> Open(const std::string& listen, contract::CompactionJobs& jobs, pipeline::Loop& loop,
+                                                MetricsRegistry& metrics);
+  const std::string& address() const { return server_.address(); }
+  void Stop() { server_.Stop(); }
+
+ private:
+  JobsDoor(const std::string& listen, contract::CompactionJobs& jobs, pipeline::Loop& loop, MetricsRegistry& metrics);
+  pipeline::PipelineServer server_;
 };
 
 // A member that is this process is reached directly, others through clients on `loop`. A member whose address cannot

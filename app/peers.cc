@@ -40,6 +40,15 @@ std::map<std::string, Peer> Refresh(const MemberList& list, std::string_view rol
   return fresh;
 }
 
+// Of all metastore members, whoever leads: a worker finds the leader by asking them.
+std::vector<std::string> JobsAddresses(const MemberList& list) {
+  std::vector<std::string> addresses;
+  for (const Member& member : list.members) {
+    if (Plays(member, "metastore") && !member.jobs_address.empty()) addresses.push_back(member.jobs_address);
+  }
+  return addresses;
+}
+
 template <typename Peer>
 std::vector<Peer> Values(const std::map<std::string, Peer>& peers) {
   std::vector<Peer> out;  // sorted by member id, as the map is
@@ -121,6 +130,7 @@ void Membership::Apply(const MemberList& list) {
       [&](const contract::QueryBackendPeer& peer) { return outlasts(peer.member, *peer.backend); });
   segment_writer_count_.Set(static_cast<int64_t>(writer_connections_.size()));
   query_backend_count_.Set(static_cast<int64_t>(backend_connections_.size()));
+  if (factories_.jobs_addresses) factories_.jobs_addresses(JobsAddresses(list));
   segment_writers_.Replace(Values(writer_connections_));
   query_backends_.Replace(Values(backend_connections_));
   if (known != writer_connections_.size() + backend_connections_.size()) {

@@ -56,6 +56,8 @@ using QueryBackendPeerList = PeerList<contract::QueryBackendPeers, contract::Que
 struct PeerFactories {
   std::function<std::shared_ptr<contract::SegmentWriter>(const Member&)> segment_writer;
   std::function<std::shared_ptr<contract::QueryBackend>(const Member&)> query_backend;
+  // Told after each look at the list where metastore members give compaction jobs. May be empty: nobody here wants to know.
+  std::function<void(const std::vector<std::string>&)> jobs_addresses = nullptr;
 };
 
 class Membership {

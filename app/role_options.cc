@@ -84,6 +84,21 @@ query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& c
   return out;
 }
 
+compaction::CompactionWorker::Options CompactionWorkerOptionsOf(const config::Config& config, const std::string& member_id) {
+  compaction::CompactionWorker::Options out;
+  out.name = member_id;
+  out.concurrency = Size(config.compaction.concurrency);
+  return out;
+}
+
+metastore::CompactionPolicy CompactionPolicyOf(const config::Config& config) {
+  metastore::CompactionPolicy out;
+  out.levels[0].age_ns = config.compaction.level0_delay_ns;
+  out.block_bytes_max = Size(config.compaction.block_bytes_max);
+  out.memory_bytes_max = Size(config.compaction.memory_bytes_max);
+  return out;
+}
+
 http::HttpServerOptions HttpServerOptionsOf(const config::Config& config) {
   const config::HostPort address = Address(config.http.listen);
   http::HttpServerOptions out;
@@ -150,7 +165,8 @@ metastore::MetastoreOptions MetastoreOptionsOf(const config::Config& config) {
           .dedup_window_ns = config.dedup.window_ns,
           .dedup_bytes_max = Size(config.dedup.bytes_max),
           .snapshots = {.interval_ns = config.metastore.snapshot_interval_ns,
-                        .kept = Size(config.metastore.snapshots_kept)}};
+                        .kept = Size(config.metastore.snapshots_kept)},
+          .compaction = CompactionPolicyOf(config)};
 }
 
 size_t QueryThreadsOf(const config::Config& config) {

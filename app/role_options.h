@@ -16,6 +16,7 @@
 #include "server/http/write_routes.h"
 #include "server/metastore/metastore_role.h"
 #include "server/query_frontend/query_frontend_options.h"
+#include "worker/compaction/compaction_worker.h"
 #include "worker/query_backend/query_backend_options.h"
 #include "worker/segment_writer/segment_writer_options.h"
 
@@ -25,6 +26,9 @@ distributor::DistributorOptions DistributorOptionsOf(const config::Config& confi
 segment_writer::SegmentWriterOptions SegmentWriterOptionsOf(const config::Config& config);
 query_frontend::QueryFrontendOptions QueryFrontendOptionsOf(const config::Config& config);
 query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& config);
+// Only where compaction.concurrency is not 0.
+compaction::CompactionWorker::Options CompactionWorkerOptionsOf(const config::Config& config, const std::string& member_id);
+metastore::CompactionPolicy CompactionPolicyOf(const config::Config& config);
 http::HttpServerOptions HttpServerOptionsOf(const config::Config& config);
 http::WriteOptions WriteOptionsOf(const config::Config& config);
 http::ReadOptions ReadOptionsOf(const config::Config& config);

@@ -10,11 +10,12 @@ struct RoleName {
   bool Roles::*member;
 };
 
-constexpr std::array<RoleName, 5> kRoleNames = {{{"distributor", &Roles::distributor},
+constexpr std::array<RoleName, 6> kRoleNames = {{{"distributor", &Roles::distributor},
                                                  {"segment-writer", &Roles::segment_writer},
                                                  {"metastore", &Roles::metastore},
                                                  {"query-frontend", &Roles::query_frontend},
-                                                 {"query-backend", &Roles::query_backend}}};
+                                                 {"query-backend", &Roles::query_backend},
+                                                 {"compaction-worker", &Roles::compaction_worker}}};
 
 }  // namespace
 

@@ -14,10 +14,11 @@ struct Roles {
   bool metastore = false;
   bool query_frontend = false;
   bool query_backend = false;
+  bool compaction_worker = false;
 
   // Every role: nothing of the cluster lives elsewhere.
   bool IsAll() const {
-    return distributor && segment_writer && metastore && query_frontend && query_backend;
+    return distributor && segment_writer && metastore && query_frontend && query_backend && compaction_worker;
   }
   // Takes work from other processes over the pipeline.
   bool ServesPipeline() const { return segment_writer || query_backend; }

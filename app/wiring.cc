@@ -18,6 +18,7 @@
 #include "app/version.h"
 #include "common/base/check.h"
 #include "common/observe/log.h"
+#include "common/pipeline/compaction_jobs_client.h"
 #include "common/rpc/group_client.h"
 #include "common/rpc/metastore_client.h"
 #include "server/distributor/distributor.h"
@@ -25,6 +26,7 @@
 #include "server/metastore/metastore_role.h"
 #include "server/query_frontend/query_frontend.h"
 #include "store/object/filesystem_object_store.h"
+#include "worker/compaction/compaction_worker.h"
 #include "worker/query_backend/query_backend.h"
 #include "worker/segment_writer/segment_writer.h"
 
@@ -73,6 +75,7 @@ class Process::Impl {
   Status OpenStores();
   Status OpenMetastore();
   Status StartWorkers();
+  void StartCompactionWorker();
   void JoinCluster();
   void StartFrontRoles();
   void AddReadiness();
@@ -103,9 +106,12 @@ class Process::Impl {
   std::unique_ptr<segment_writer::SegmentWriter> segment_writer_;
   std::unique_ptr<query_backend::QueryBackend> query_backend_;
   std::unique_ptr<PipelineDoor> pipeline_door_;
+  std::unique_ptr<JobsDoor> jobs_door_;
+  std::unique_ptr<pipeline::CompactionJobsClient> jobs_client_;  // of a worker elsewhere than in a process with every role
   SegmentWriterPeerList local_segment_writers_;  // of a process with every role
   QueryBackendPeerList local_query_backends_;
   std::unique_ptr<Membership> membership_;
+  std::unique_ptr<compaction::CompactionWorker> compaction_worker_;
   std::unique_ptr<distributor::Distributor> distributor_;
   std::unique_ptr<query_frontend::QueryFrontend> query_frontend_;
   std::unique_ptr<Doors> doors_;
@@ -119,6 +125,7 @@ Status Process::Impl::Start() {
   RETURN_IF_ERROR(OpenStores());
   RETURN_IF_ERROR(StartWorkers());
   JoinCluster();
+  StartCompactionWorker();
   StartFrontRoles();
   AddReadiness();
   RETURN_IF_ERROR(OpenDoors());
@@ -191,7 +198,15 @@ Status Process::Impl::StartWorkers() {
                                                                    *objects_, clock_, metrics_);
   }
   pipeline_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{}, *pipeline_context_);
-  if (roles_.IsAll() || !roles_.ServesPipeline()) return Status::Ok();
+  if (roles_.IsAll()) return Status::Ok();
+  if (metastore_role_ && !config_.compaction.listen.empty()) {
+    ASSIGN_OR_RETURN(jobs_door_, JobsDoor::Open(config_.compaction.listen, metastore_role_->compaction(), *pipeline_loop_,
+                                                metrics_));
+  }
+  if (roles_.compaction_worker && config_.compaction.concurrency > 0) {
+    jobs_client_ = std::make_unique<pipeline::CompactionJobsClient>(*pipeline_loop_, pipeline::PipelineLimits{}, metrics_);
+  }
+  if (!roles_.ServesPipeline()) return Status::Ok();
   ASSIGN_OR_RETURN(pipeline_door_,
                    PipelineDoor::Open(config_.pipeline.listen,
                                       {segment_writer_.get(), query_backend_.get()},
@@ -205,16 +220,32 @@ void Process::Impl::JoinCluster() {
     self.pipeline_address = config_.pipeline.advertise.empty() ? pipeline_door_->address()
                                                                : config_.pipeline.advertise;
   }
+  if (jobs_door_) {
+    self.jobs_address = config_.compaction.advertise.empty() ? jobs_door_->address() : config_.compaction.advertise;
+  }
   if (roles_.IsAll()) {
     local_segment_writers_.Replace({LocalPeer(self, *segment_writer_)});
     local_query_backends_.Replace({LocalPeer(self, *query_backend_)});
   }
-  membership_ = std::make_unique<Membership>(
-      self, *metastore_,
-      MakePeerFactories(member_id_, {segment_writer_.get(), query_backend_.get()}, *pipeline_loop_,
-                        metrics_),
-      clock_, random_, metrics_);
+  PeerFactories factories =
+      MakePeerFactories(member_id_, {segment_writer_.get(), query_backend_.get()}, *pipeline_loop_, metrics_);
+  if (jobs_client_) {
+    factories.jobs_addresses = [client = jobs_client_.get()](const std::vector<std::string>& addresses) {
+      client->SetAddresses(addresses);
+    };
+  }
+  membership_ = std::make_unique<Membership>(self, *metastore_, std::move(factories), clock_, random_, metrics_);
   membership_->Start();
+}
+
+// After membership, which tells it where jobs are given.
+void Process::Impl::StartCompactionWorker() {
+  if (!roles_.compaction_worker || config_.compaction.concurrency == 0) return;
+  contract::CompactionJobs& jobs =
+      jobs_client_ ? static_cast<contract::CompactionJobs&>(*jobs_client_) : metastore_role_->compaction();
+  compaction_worker_ = std::make_unique<compaction::CompactionWorker>(
+      CompactionWorkerOptionsOf(config_, member_id_), jobs, *metastore_, *objects_, clock_, random_, metrics_);
+  compaction_worker_->Start();
 }
 
 contract::SegmentWriterPeers& Process::Impl::SegmentWriters() {
@@ -247,6 +278,8 @@ void Process::Impl::AddReadiness() {
     readiness_.Add("segment-writer", [this] { return segment_writer_->Ready(); });
   }
   if (query_backend_) readiness_.Add("query-backend", [this] { return query_backend_->Ready(); });
+  // In a process of its own; a process with every role serves its clients without.
+  if (jobs_client_) readiness_.Add("compaction-worker", [this] { return compaction_worker_->Ready(); });
   if (distributor_) readiness_.Add("distributor", [this] { return distributor_->Ready(); });
   if (query_frontend_) {
     readiness_.Add("query-frontend", [this] { return query_frontend_->Ready(); });
@@ -268,19 +301,24 @@ void Process::Impl::Stop() {
   stopped_ = true;
   readiness_.SetDraining();
   if (membership_ && doors_) membership_->AnnounceDraining();
+  if (compaction_worker_) compaction_worker_->Stop();  // returns its jobs, while there is somebody to take them
   if (metastore_role_ && doors_) metastore_role_->GiveUpLeadership(kLeadershipMoveNs);
   if (pipeline_door_ && doors_) std::this_thread::sleep_for(kDrainNoticeTime);
   if (doors_) doors_->Close(std::chrono::milliseconds(config_.shutdown_timeout_ns / kNsPerMs));
   // Nothing comes in any more: what the segment-writer still holds belongs to requests of other processes.
   if (segment_writer_) segment_writer_->Stop();
   if (pipeline_door_) pipeline_door_->Stop();
+  if (jobs_door_) jobs_door_->Stop();
   if (membership_) membership_->Stop();
   // The loop fails what remote peers have not answered; after it nobody calls into a front role any more.
   if (pipeline_loop_) pipeline_loop_->Stop();
   doors_.reset();
   query_frontend_.reset();
   distributor_.reset();
+  compaction_worker_.reset();
   membership_.reset();
+  jobs_client_.reset();
+  jobs_door_.reset();
   local_query_backends_.Replace({});
   local_segment_writers_.Replace({});
   pipeline_door_.reset();

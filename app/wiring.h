@@ -1,11 +1,11 @@
 // Process: the chosen roles, built, connected and started. The only place that knows all of them.
 //
 // Each role gets the roles it needs as references: the object itself where both live in this process, a client over
-// Thrift (metastore) or ZeroMQ (segment-writers, query-backends) where not. Start order, which is the order of the
+// Thrift (metastore) or ZeroMQ (segment-writers, query-backends, compaction jobs) where not. Start order, which is the order of the
 // members below; Stop is its reverse:
 //   1 folders and stores: object store, metastore (log, index, consensus) or its client
-//   2 workers: segment-writer, query-backend, and their pipeline door
-//   3 membership: who else lives
+//   2 workers: segment-writer, query-backend, and their pipeline door; the door where compaction workers get jobs
+//   3 membership: who else lives; then the compaction worker, which finds its jobs through it
 //   4 front roles: distributor, query-frontend
 //   5 doors: Thrift, ZeroMQ, HTTP
 // A failure on the way stops what was started, in reverse, and is the answer of Start.

@@ -90,6 +90,137 @@ struct GroupMemberRequest {
   2: i64 node_id = 0;
 }
 
+// ---- The life of data: compaction, deletion, scrub. Times are ns since the epoch; 0: not, or not yet. Counts are unsigned 64-bit
+// numbers in two's complement. Ids are 16 bytes each, big-endian, one after the other where there are several.
+
+struct CompactionLevel {
+  1: i32 level = 0;
+  2: i64 blocks = 0;            // that wait to be compacted; of the last level: all
+  3: i64 bytes = 0;             // of their objects
+  4: i64 oldest_wait_ns = 0;    // how long the block has waited that waits longest
+  5: i64 queues = 0;            // that have blocks
+}
+
+struct RunningJob {
+  1: i64 id = 0;
+  2: i32 level = 0;             // of the outputs
+  3: i64 shard = 0;             // likewise; 32 bits, unsigned; 0: of several shards
+  4: string tenant = "";        // empty: of several, segments
+  5: i64 inputs = 0;
+  6: i64 input_bytes = 0;
+  7: string worker = "";        // member id of the process that does it
+  8: i64 started_ns = 0;        // by its first worker
+  9: i32 attempts = 0;          // workers that it was given to, this one included
+  10: i64 bytes_done = 0;       // of the inputs, as the worker says
+}
+
+struct FailedBlock {
+  1: binary id = "";
+  2: i32 failures = 0;          // jobs with this block that failed, one after the other
+  3: i64 not_before_ns = 0;     // when it may be in a job again
+  4: string error = "";         // of the last one
+}
+
+struct CompactionStatus {
+  1: bool is_paused = false;    // no job is handed out
+  2: list<CompactionLevel> levels = [];  // ascending
+  3: list<RunningJob> jobs = [];         // ascending by id
+  4: list<FailedBlock> waiting_after_failure = [];  // at most 1,000
+  5: i64 workers = 0;           // that asked for jobs lately
+  6: i64 jobs_finished = 0;     // this and the next three: since this member leads
+  7: i64 jobs_failed = 0;
+  8: i64 bytes_read = 0;        // of inputs
+  9: i64 bytes_written = 0;     // of outputs
+  10: i64 tombstones = 0;       // removed blocks whose objects are not deleted yet
+  11: i64 tombstone_bytes = 0;  // of these objects
+  12: i64 quarantined = 0;      // blocks whose objects must not be read
+}
+
+struct PauseCompactionRequest {
+  1: types.RequestHeader header = {};
+  2: bool paused = false;
+}
+
+struct ForceCompactionRequest {
+  1: types.RequestHeader header = {};
+  2: list<i32> levels = [];     // of the inputs; empty: all but the last
+  3: string tenant = "";        // empty: of all
+}
+
+struct BlocksRequest {
+  1: types.RequestHeader header = {};
+  2: binary ids = "";
+}
+
+// Which profiles of which series.
+struct DataFilter {
+  1: string tenant = "";        // exact, required
+  2: string service_name = "";     // exact; empty: all of the tenant's
+  3: string selector = "";      // as of queries; empty: every series
+  4: i64 start_ns = 0;          // of profiles' times, inclusive
+  5: i64 end_ns = 0;            // inclusive
+}
+
+struct DeleteDataRequest {
+  1: types.RequestHeader header = {};
+  2: binary id = "";            // the caller's, a ULID: a repeat with the same id is the same deletion
+  3: DataFilter filter = {};
+}
+
+struct DataDeletion {
+  1: binary id = "";
+  2: DataFilter filter = {};
+  3: i64 created_ns = 0;        // since then no query sees what it names
+  4: i64 blocks = 0;            // that held something of it
+  5: i64 blocks_to_rewrite = 0; // of them, those that are as they were
+  6: i64 objects_to_delete = 0; // of blocks that were replaced or removed, whose objects are still in the store
+  7: i64 confirmed_ns = 0;      // when the last object that held something of it was gone
+}
+
+struct ListDeletionsRequest {
+  1: types.RequestHeader header = {};
+  2: string tenant = "";        // empty: of all
+}
+
+struct DeletionList {
+  1: list<DataDeletion> deletions = [];  // newest first, at most 1,000; those confirmed more than 30 days ago are forgotten
+}
+
+struct QuarantinedBlock {
+  1: binary id = "";
+  2: string object_key = "";    // empty: its entry in the index cannot be read
+  3: string reason = "";
+  4: i64 since_ns = 0;
+}
+
+struct QuarantineList {
+  1: list<QuarantinedBlock> blocks = [];  // by id, at most 10,000
+}
+
+struct StartScrubRequest {
+  1: types.RequestHeader header = {};
+  2: bool repairs = false;      // false: it looks and changes nothing
+}
+
+struct ScrubStatus {
+  1: bool is_running = false;
+  2: bool repairs = false;
+  3: i64 started_ns = 0;        // 0: there was none since this member leads
+  4: i64 ended_ns = 0;
+  5: i64 objects = 0;           // looked at
+  6: i64 bytes = 0;             // read
+  7: i64 objects_total = 0;     // in the store when it began; 0: not known yet
+  8: i64 corrupt = 0;           // objects whose bytes are not what they were
+  9: i64 missing = 0;           // in the index, not in the store
+  10: i64 different = 0;        // footer and index disagree
+  11: i64 orphans = 0;          // in the store, not in the index
+  12: i64 quarantined = 0;      // blocks, by this scrub
+  13: i64 released = 0;         // from quarantine, because they are whole
+  14: i64 condemned = 0;        // orphans given up for deletion, by this scrub and after it
+  15: list<string> findings = [];  // for people, at most 1,000
+  16: string error = "";        // why it ended early; empty: it did not
+}
+
 service AdminService {
   ProcessStatus status(1: types.RequestHeader header) throws (1: types.BrazierError error);
   // The page that Prometheus scrapes.
@@ -121,4 +252,26 @@ service AdminService {
   void transferLeadership(1: GroupMemberRequest request) throws (1: types.BrazierError error);
   // Writes this member's state as of now to the object store.
   GroupSnapshot takeSnapshot(1: types.RequestHeader header) throws (1: types.BrazierError error);
+
+  // ---- The life of data. All are the leader's, as above. UNIMPLEMENTED, reason "no_compaction" or none, where a process has no
+  // scheduler or no object store. All may be repeated; a repeated startScrub is refused while the scrub runs.
+
+  CompactionStatus compactionStatus(1: types.RequestHeader header) throws (1: types.BrazierError error);
+  // What runs is finished, nothing begins. Survives restarts.
+  void pauseCompaction(1: PauseCompactionRequest request) throws (1: types.BrazierError error);
+  // What waits in these queues is due now, however little it is.
+  void forceCompaction(1: ForceCompactionRequest request) throws (1: types.BrazierError error);
+  // Blocks that wait after a failure wait no longer; no ids: all of them. Answers how many.
+  i64 retryFailed(1: BlocksRequest request) throws (1: types.BrazierError error);
+  // Hides what the filter names from queries at once, and has it taken out of the objects. Data that comes later is not concerned.
+  // INVALID_ARGUMENT for a bad filter, RESOURCE_EXHAUSTED when it concerns more blocks than one deletion may: narrow the range.
+  DataDeletion deleteData(1: DeleteDataRequest request) throws (1: types.BrazierError error);
+  DeletionList listDeletions(1: ListDeletionsRequest request) throws (1: types.BrazierError error);
+  QuarantineList listQuarantined(1: types.RequestHeader header) throws (1: types.BrazierError error);
+  // These blocks, at most 10,000, are read again as if nothing had been. Answers how many were in quarantine.
+  i64 releaseQuarantined(1: BlocksRequest request) throws (1: types.BrazierError error);
+  // Begins a walk over bucket and index and returns. FAILED_PRECONDITION, reason "scrub_runs", while one runs.
+  void startScrub(1: StartScrubRequest request) throws (1: types.BrazierError error);
+  // The one that runs, or the last one.
+  ScrubStatus scrubStatus(1: types.RequestHeader header) throws (1: types.BrazierError error);
 }

@@ -205,6 +205,7 @@ struct Member {
   3: string pipeline_address = "";  // ZeroMQ, "tcp://127.0.0.1:4052"; empty: none
   4: string rpc_address = "";       // Thrift, "host:port"; empty: none
   5: bool draining = false;         // takes nothing new
+  6: string jobs_address = "";      // ZeroMQ, of a metastore member: where compaction workers ask for jobs; empty: none
 }
 
 struct HeartbeatRequest {

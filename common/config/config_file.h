@@ -1,5 +1,5 @@
 // A YAML configuration file as flat rows: nested maps become dotted keys ("http: {listen: x}" is "http.listen"),
-// sequences become comma separated texts. Knows nothing of which keys exist. Hides the YAML library. Pure function.
+// sequences become comma separated texts; and a file of overrides per tenant. Knows nothing of which keys exist. Hides the YAML library. Pure function.
 #pragma once
 
 #include <string>
@@ -21,5 +21,13 @@ inline constexpr int kConfigDepthMax = 8;
 
 // Sorted by line. Refuses what is not YAML, not a map at the top, nested too deep, or a key that comes twice.
 Result<std::vector<FileEntry>> ParseConfigFile(std::string_view yaml);
+
+// The settings of one tenant in a file of overrides, "tenants: { NAME: { key: value } }"; a name may hold dots.
+struct TenantEntries {
+  std::string tenant;
+  std::vector<FileEntry> entries;  // as of ParseConfigFile
+};
+// Sorted by tenant. Refuses what ParseConfigFile refuses, any other key at the top, a tenant that comes twice.
+Result<std::vector<TenantEntries>> ParseOverridesFile(std::string_view yaml);
 
 }  // namespace brazier::config

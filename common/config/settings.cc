@@ -323,13 +323,13 @@ void AddRetention(std::vector<Setting>& t) {
                .meaning = "Blocks whose newest profile is older are removed. 0: never. Per tenant in "
                           "overrides.path.",
                .field = FIELD(retention.age_ns)});
-  t.push_back({.group = group, .key = "retention.bytes-max", .type = kBytes, .default_text = "0",
+  t.push_back({.group = group, .key = "retention.bytes-max", .type = kBytes, .default_text = "0B",
                .min = 0, .max = 1024 * kTiB,
                .meaning = "Bytes of one tenant; the oldest blocks beyond it are removed. 0: any. Per "
                           "tenant in overrides.path.",
                .field = FIELD(retention.bytes_max)});
   t.push_back({.group = group, .key = "retention.total-bytes-max", .type = kBytes,
-               .default_text = "0", .min = 0, .max = 1024 * kTiB,
+               .default_text = "0B", .min = 0, .max = 1024 * kTiB,
                .meaning = "Bytes of all tenants; the oldest blocks of all beyond it are removed. 0: any.",
                .field = FIELD(retention.total_bytes_max)});
   t.push_back({.group = group, .key = "retention.free-disk-bytes-min", .type = kBytes,

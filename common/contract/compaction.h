@@ -58,6 +58,13 @@ struct FinishedJob {
   int64_t duration_ns = 0;         // likewise
 };
 
+// Why a worker gives a job back. Numbers travel.
+enum class ReturnReason : uint8_t {
+  kFailed = 1,       // an error of the job itself: a failure of its inputs, which wait a while
+  kUnavailable = 2,  // object store or metastore did not answer: the inputs wait a while, and nothing is held against them
+  kStopping = 3,     // the worker stops, or the inputs have changed: free at once
+};
+
 class CompactionJobs {
  public:
   static constexpr int64_t kHeartbeatMs = 2'000;
@@ -65,19 +72,21 @@ class CompactionJobs {
   static constexpr size_t kJobsPerPullMax = 16;
 
   virtual ~CompactionJobs() = default;
-  // Up to `credits` jobs, as soon as there is one that is due; none when the deadline, or kPullMs before it, passes. `done` is called
-  // once, from any thread, and must not block. kUnavailable, reason "not_leader", from who does not lead.
+  // Up to `credits` jobs, as soon as there is one that is due; none shortly before the deadline. `worker` is a name that no other
+  // process and no earlier life of this one has; it has one pull at a time: a new one ends the one before, which answers none, and
+  // one without credits does only that (the worker stops). `done` is called once, from any thread, and must not block. kUnavailable,
+  // reason "not_leader", from who does not lead.
   virtual void PullJobs(const RequestContext& context, const std::string& worker, size_t credits,
                         std::function<void(Result<std::vector<CompactionJob>>)> done) = 0;
-  // The worker lives and works on these. Answers the ids of those it may stop: their leases are others' now.
+  // The worker lives and works on these. Answers the ids of those it may stop: their leases are others' now, or they are over.
   virtual Result<std::vector<uint64_t>> Heartbeat(const RequestContext& context, const std::string& worker,
                                                   const std::vector<JobProgress>& jobs) = 0;
   // Outputs in, inputs out, at once. Idempotent. kFailedPrecondition: reason "stale_lease", or "inputs_changed" when something was
   // deleted from an input after the job began; kNotFound when the job or an input is gone. The outputs are orphans then.
   virtual void FinishJob(const RequestContext& context, FinishedJob job, std::function<void(Status)> done) = 0;
-  // The worker will not do it, and why. The inputs go back to their queue and wait a while.
-  virtual void ReturnJob(const RequestContext& context, uint64_t id, uint64_t token, const std::string& error,
-                         std::function<void(Status)> done) = 0;
+  // The worker will not do it, and why. The inputs go back to their queue. OK also for a job that is another's or over.
+  virtual void ReturnJob(const RequestContext& context, uint64_t id, uint64_t token, ReturnReason reason,
+                         const std::string& error, std::function<void(Status)> done) = 0;
 };
 
 }  // namespace brazier::contract

@@ -315,6 +315,10 @@ void PipelineClient::State::OnMessage(Frames& frames) {
     case Kind::kAppend:
     case Kind::kExecute:
     case Kind::kCancel:
+    case Kind::kPullJobs:
+    case Kind::kJobHeartbeat:
+    case Kind::kFinishJob:
+    case Kind::kReturnJob:
       return;  // requests; servers do not send them
   }
 }

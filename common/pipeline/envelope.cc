@@ -16,7 +16,7 @@ Code CodeFromName(std::string_view name) {
 }
 
 std::string EncodeEnvelope(const Envelope& envelope) {
-  const bool is_request = envelope.kind == Kind::kAppend || envelope.kind == Kind::kExecute;
+  const bool is_request = IsRequest(envelope.kind);
   const bool is_failure = envelope.kind == Kind::kError || envelope.kind == Kind::kBusy;
   const bool is_append = envelope.kind == Kind::kAppend;
   const bool is_credit = envelope.kind == Kind::kCredit;
@@ -91,7 +91,7 @@ Result<Envelope> DecodeEnvelope(Bytes bytes) {
   if (in.ok() && version != Envelope::kVersion) {
     in.Fail("version " + std::to_string(version) + ", this reads version 1");
   }
-  if (in.ok() && (kind < 1 || kind > static_cast<uint64_t>(Kind::kBusy))) {
+  if (in.ok() && (kind < 1 || kind > static_cast<uint64_t>(kLastKind))) {
     in.Fail("message kind " + std::to_string(kind) + " does not exist");
   }
   RETURN_IF_ERROR(in.Finish());

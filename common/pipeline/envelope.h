@@ -21,7 +21,17 @@ enum class Kind : uint8_t {
   kOk = 6,       // server: the answer to `id` is in the payload
   kError = 7,    // server: `id` failed with code, reason, message
   kBusy = 8,     // server: `id` was not looked at, come back later
+  kPullJobs = 9,       // client: a compaction worker wants jobs
+  kJobHeartbeat = 10,  // client: it works on these
+  kFinishJob = 11,     // client: it has done one
+  kReturnJob = 12,     // client: it will not do one
 };
+inline constexpr Kind kLastKind = Kind::kReturnJob;
+
+// Whether a client asks something with it that is answered.
+constexpr bool IsRequest(Kind kind) {
+  return kind == Kind::kAppend || kind == Kind::kExecute || (kind >= Kind::kPullJobs && kind <= kLastKind);
+}
 
 struct Envelope {
   static constexpr uint64_t kVersion = 1;

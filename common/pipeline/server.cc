@@ -32,6 +32,14 @@ std::string KindName(Kind kind) {
       return "error";
     case Kind::kBusy:
       return "busy";
+    case Kind::kPullJobs:
+      return "pull_jobs";
+    case Kind::kJobHeartbeat:
+      return "job_heartbeat";
+    case Kind::kFinishJob:
+      return "finish_job";
+    case Kind::kReturnJob:
+      return "return_job";
   }
   return "unknown";
 }
@@ -158,7 +166,11 @@ void PipelineServer::State::OnMessage(Frames& frames) {
       return;
     }
     case Kind::kAppend:
-    case Kind::kExecute: {
+    case Kind::kExecute:
+    case Kind::kPullJobs:
+    case Kind::kJobHeartbeat:
+    case Kind::kFinishJob:
+    case Kind::kReturnJob: {
       Frame payload = frames.size() > 2 ? std::move(frames[2]) : Frame();
       return OnRequest(peer, std::move(header).value(), std::move(payload));
     }

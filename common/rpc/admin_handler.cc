@@ -1,6 +1,8 @@
 #include "common/rpc/admin_handler.h"
 
 #include "common/rpc/convert_group.h"
+#include "common/rpc/convert_lifecycle.h"
+#include "common/rpc/convert_metastore.h"
 #include "common/rpc/convert_status.h"
 #include "common/rpc/service_calls.h"
 #include "common/rpc/thrift_service.h"
@@ -121,17 +123,107 @@ class AdminHandler final : public idl::AdminServiceIf {
     });
   }
 
+  void compactionStatus(idl::CompactionStatus& status, const idl::RequestHeader& header) override {
+    AskLifecycle("compactionStatus", header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::CompactionOverview overview, lifecycle.GetCompaction(context));
+      status = CompactionToWire(overview);
+      return Status::Ok();
+    });
+  }
+
+  void pauseCompaction(const idl::PauseCompactionRequest& request) override {
+    AskLifecycle("pauseCompaction", request.header, [&](auto& lifecycle, const auto& context) {
+      return lifecycle.SetCompactionPaused(context, request.paused);
+    });
+  }
+
+  void forceCompaction(const idl::ForceCompactionRequest& request) override {
+    AskLifecycle("forceCompaction", request.header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<uint32_t> levels, LevelsFromWire(request.levels));
+      return lifecycle.ForceCompaction(context, levels, request.tenant);
+    });
+  }
+
+  int64_t retryFailed(const idl::BlocksRequest& request) override {
+    int64_t count = 0;
+    AskLifecycle("retryFailed", request.header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<Ulid> ids, IdsFromWire(request.ids));
+      ASSIGN_OR_RETURN(const uint64_t retried, lifecycle.RetryFailed(context, ids));
+      count = IdToWire(retried);
+      return Status::Ok();
+    });
+    return count;
+  }
+
+  void deleteData(idl::DataDeletion& deletion, const idl::DeleteDataRequest& request) override {
+    AskLifecycle("deleteData", request.header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const Ulid id, OneIdFromWire(request.id));
+      ASSIGN_OR_RETURN(const contract::DeletionView view, lifecycle.Delete(context, id, FilterFromWire(request.filter)));
+      deletion = DeletionToWire(view);
+      return Status::Ok();
+    });
+  }
+
+  void listDeletions(idl::DeletionList& list, const idl::ListDeletionsRequest& request) override {
+    AskLifecycle("listDeletions", request.header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const auto deletions, lifecycle.ListDeletions(context, request.tenant));
+      for (const contract::DeletionView& view : deletions) list.deletions.push_back(DeletionToWire(view));
+      return Status::Ok();
+    });
+  }
+
+  void listQuarantined(idl::QuarantineList& list, const idl::RequestHeader& header) override {
+    AskLifecycle("listQuarantined", header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const auto blocks, lifecycle.ListQuarantined(context));
+      for (const contract::QuarantinedBlockView& view : blocks) list.blocks.push_back(QuarantinedToWire(view));
+      return Status::Ok();
+    });
+  }
+
+  int64_t releaseQuarantined(const idl::BlocksRequest& request) override {
+    int64_t count = 0;
+    AskLifecycle("releaseQuarantined", request.header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<Ulid> ids, IdsFromWire(request.ids));
+      ASSIGN_OR_RETURN(const uint64_t released, lifecycle.ReleaseQuarantined(context, ids));
+      count = IdToWire(released);
+      return Status::Ok();
+    });
+    return count;
+  }
+
+  void startScrub(const idl::StartScrubRequest& request) override {
+    AskLifecycle("startScrub", request.header, [&](auto& lifecycle, const auto& context) {
+      return lifecycle.StartScrub(context, request.repairs);
+    });
+  }
+
+  void scrubStatus(idl::ScrubStatus& status, const idl::RequestHeader& header) override {
+    AskLifecycle("scrubStatus", header, [&](auto& lifecycle, const auto& context) -> Status {
+      ASSIGN_OR_RETURN(const contract::ScrubReport report, lifecycle.GetScrub(context));
+      status = ScrubToWire(report);
+      return Status::Ok();
+    });
+  }
+
  private:
   // Runs `ask(group, context)`; throws what it answers, unless OK.
   template <typename F>
   void AskGroup(const char* method, const idl::RequestHeader& header, const F& ask) {
+    Ask(method, header, options_.metastore_group, ask);
+  }
+  template <typename F>
+  void AskLifecycle(const char* method, const idl::RequestHeader& header, const F& ask) {
+    Ask(method, header, options_.lifecycle, ask);
+  }
+  template <typename T, typename F>
+  void Ask(const char* method, const idl::RequestHeader& header, T* asked, const F& ask) {
     calls_.Run(method, header, [&](const contract::RequestContext& context) -> Status {
-      if (options_.metastore_group == nullptr) {
+      if (asked == nullptr) {
         return Status(Code::kUnimplemented,
                       "process " + options_.member_id + " does not play the role metastore")
             .WithReason("no_metastore");
       }
-      return ask(*options_.metastore_group, context);
+      return ask(*asked, context);
     });
   }
 

@@ -1,5 +1,5 @@
 // AdminHandler: what an operator asks of one process over Thrift: is it ready, what is it, its metrics; and, where a
-// metastore runs, about its group.
+// metastore runs, about its group and the life of its data.
 // The references, and what the functions refer to, outlive the service.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "common/contract/lifecycle.h"
 #include "common/contract/metastore_group.h"
 #include "common/observe/metrics.h"
 
@@ -26,6 +27,8 @@ struct AdminHandlerOptions {
   std::vector<std::pair<std::string, std::function<Status()>>> roles;
   // Null: no metastore runs here, and calls about its group are kUnimplemented. Called from connection threads.
   contract::MetastoreGroup* metastore_group = nullptr;
+  // Likewise, about compaction, deletion and scrub.
+  contract::Lifecycle* lifecycle = nullptr;
 };
 
 std::shared_ptr<ThriftService> MakeAdminService(AdminHandlerOptions options, const Clock& clock,

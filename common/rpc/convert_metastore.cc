@@ -198,6 +198,7 @@ idl::Member MemberToWire(const Member& member) {
   out.roles = member.roles;
   out.pipeline_address = member.pipeline_address;
   out.rpc_address = member.rpc_address;
+  out.jobs_address = member.jobs_address;
   out.draining = member.draining;
   return out;
 }
@@ -207,6 +208,7 @@ Member MemberFromWire(const idl::Member& member) {
           .roles = member.roles,
           .pipeline_address = member.pipeline_address,
           .rpc_address = member.rpc_address,
+          .jobs_address = member.jobs_address,
           .draining = member.draining};
 }
 

@@ -18,6 +18,7 @@ Status CheckMember(const Member& member) {
   RETURN_IF_ERROR(CheckText("id", member.id));
   RETURN_IF_ERROR(CheckText("pipeline address", member.pipeline_address));
   RETURN_IF_ERROR(CheckText("rpc address", member.rpc_address));
+  RETURN_IF_ERROR(CheckText("jobs address", member.jobs_address));
   if (member.roles.size() > MemberTable::kRolesMax) {
     return InvalidArgument("the member has " + std::to_string(member.roles.size()) +
                            " roles, the limit is " + std::to_string(MemberTable::kRolesMax));

@@ -66,6 +66,7 @@ class MetastoreRole::Parts final : public GroupHost {
   metastore::Metastore* metastore() const { return serving_.load(std::memory_order_acquire); }
   const kv::KeyValueStore& store() const { return *store_; }
   GroupAdmin& admin() { return admin_; }
+  CompactionService& compaction() { return *compaction_; }
   std::string Waiting() const { return keeper_.Waiting(); }
 
   contract::GroupIdentity Identity() const override;
@@ -87,6 +88,7 @@ class MetastoreRole::Parts final : public GroupHost {
   MetricsRegistry& registry_;
   Random& random_;
   std::unique_ptr<kv::KeyValueStore> store_;
+  std::unique_ptr<CompactionService> compaction_;
   std::unique_ptr<index::MetadataIndex> index_;
   std::unique_ptr<IndexStateMachine> machine_;
 
@@ -106,6 +108,7 @@ MetastoreRole::Parts::~Parts() {
   keeper_.Stop();
   if (snapshots_) snapshots_->Stop();
   if (options_.transport != nullptr) options_.transport->Stop();
+  if (compaction_) compaction_->Stop();
   if (consensus_) consensus_->Stop();
 }
 
@@ -117,6 +120,7 @@ Status MetastoreRole::Parts::Open() {
   }
   ASSIGN_OR_RETURN(store_, kv::OpenRocksKeyValueStore(options_.folder));
   ASSIGN_OR_RETURN(identity_, EnsureIdentity(*store_, random_));
+  compaction_ = std::make_unique<CompactionService>(options_.compaction, *store_, clock_, registry_);
   if (options_.transport != nullptr) {
     RETURN_IF_ERROR(options_.transport->Listen(identity_.node_id, [this](std::string message) {
       if (consensus::RaftConsensus* raft = this->raft()) raft->Receive(std::move(message));
@@ -151,6 +155,7 @@ Status MetastoreRole::Parts::Open() {
 
 Status MetastoreRole::Parts::StartConsensus() {
   ASSIGN_OR_RETURN(index_, index::MetadataIndex::Open(*store_, random_.Next()));
+  index_->SetObserver(&compaction_->observer());
   machine_ = std::make_unique<IndexStateMachine>(*index_, clock_, registry_);
   consensus::RaftConsensus::Options raft;
   raft.node.node_id = identity_.node_id;
@@ -165,6 +170,7 @@ Status MetastoreRole::Parts::StartConsensus() {
   running_.store(consensus_.get(), std::memory_order_release);
   serving_.store(metastore_.get(), std::memory_order_release);
   BeginStateUpgrade(*index_, *consensus_, clock_);
+  if (options_.schedules_compaction) compaction_->Start(*consensus_);
   return Status::Ok();
 }
 
@@ -315,6 +321,7 @@ Result<std::unique_ptr<kv::Reader>> MetastoreRole::Snapshot(const contract::Requ
 }
 
 contract::MetastoreGroup& MetastoreRole::group() { return parts_->admin(); }
+CompactionService& MetastoreRole::compaction() { return parts_->compaction(); }
 
 void MetastoreRole::GiveUpLeadership(int64_t timeout_ns) {
   auto* raft = parts_->raft();

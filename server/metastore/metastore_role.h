@@ -18,6 +18,7 @@
 #include "common/contract/metastore.h"
 #include "common/contract/metastore_group.h"
 #include "common/observe/metrics.h"
+#include "server/metastore/compaction/compaction_service.h"
 #include "server/metastore/group/group_admin.h"
 #include "server/metastore/group/member_transport.h"
 #include "server/metastore/snapshot/snapshot_keeper.h"
@@ -41,6 +42,8 @@ struct MetastoreOptions {
   // Where copies of the index go; it must be new when a group is founded with an empty index. Null: no copies, no check.
   object::ObjectStore* objects = nullptr;
   SnapshotKeeper::Options snapshots;
+  CompactionPolicy compaction;
+  bool schedules_compaction = true;  // tools: false
   bool state_is_staged = false;  // tools: the index that the new store begins with is in family kStaging
 };
 
@@ -94,6 +97,8 @@ class MetastoreRole final : public contract::Metastore {
   Result<std::unique_ptr<kv::Reader>> Snapshot(const contract::RequestContext& context);
 
   contract::MetastoreGroup& group();
+  // The scheduler of compaction: refuses what this member cannot answer because it does not lead, or has no group yet.
+  CompactionService& compaction();
   // Before a clean stop: moves leadership to another member, if this one leads and there is one; waits up to `timeout_ns`.
   void GiveUpLeadership(int64_t timeout_ns);
 

@@ -11,7 +11,7 @@ TEST(Target, AllIsEveryRole) {
   EXPECT_TRUE(roles->IsAll());
   EXPECT_EQ(roles->Names(),
             (std::vector<std::string>{"distributor", "segment-writer", "metastore",
-                                      "query-frontend", "query-backend"}));
+                                      "query-frontend", "query-backend", "compaction-worker"}));
 }
 
 TEST(Target, SomeRolesKnowWhatTheyNeed) {
@@ -27,10 +27,18 @@ TEST(Target, SomeRolesKnowWhatTheyNeed) {
   EXPECT_EQ(front->Names(), (std::vector<std::string>{"distributor", "query-frontend"}));
 }
 
-TEST(Target, AllFiveNamesAreAll) {
+TEST(Target, AllSixNamesAreAll) {
   EXPECT_EQ(*ParseTarget({"query-backend", "distributor", "metastore", "segment-writer",
-                          "query-frontend"}),
+                          "query-frontend", "compaction-worker"}),
             *ParseTarget({"all"}));
+}
+
+TEST(Target, ACompactionWorkerServesNobody) {
+  const auto worker = ParseTarget({"compaction-worker"});
+  ASSERT_TRUE(worker.ok());
+  EXPECT_FALSE(worker->ServesPipeline());
+  EXPECT_FALSE(worker->NeedsPeers());
+  EXPECT_FALSE(worker->IsAll());
 }
 
 TEST(Target, RefusesNothingAndUnknownNames) {

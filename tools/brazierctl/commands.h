@@ -58,6 +58,12 @@ struct IndexOptions {
   size_t show = 20;    // of what is wrong, of each kind
 };
 
+struct RollupOptions {
+  std::vector<std::string> files;  // objects
+  std::string bucket;              // instead: folder of the objects, all of them
+  size_t show = 20;                // differences
+};
+
 // Sends each file as one profile and prints the receipt. Fails when any was rejected.
 Status Push(const ServerOptions& server, const PushOptions& options, std::ostream& out);
 Status Query(const ServerOptions& server, const QueryOptions& options, std::ostream& out);
@@ -65,6 +71,9 @@ Status Query(const ServerOptions& server, const QueryOptions& options, std::ostr
 Status Ready(const ServerOptions& server, std::ostream& out);
 // Prints what an object file holds and checks every checksum.
 Status Inspect(const std::string& file, std::ostream& out);
+// Recomputes the roll-ups of objects from their rows. *all_well: they are equal.
+Status RollupVerify(const RollupOptions& options, std::ostream& out, std::ostream& progress, bool progress_is_terminal,
+                    bool* all_well);
 // Recreate the index of a stopped metastore from the bucket; compare the two, also while a server runs. The report goes to `out`, how far it is to
 // `progress`. *all_well: whether it was done and nothing was found wrong.
 Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream& progress,

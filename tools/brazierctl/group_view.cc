@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/brazierctl/print_report.h"
+#include "tools/brazierctl/text_table.h"
 
 namespace brazier::ctl {
 namespace {
@@ -42,25 +43,6 @@ std::string FailuresText(size_t voters, size_t may_fail) {
   if (voters == 1) return "which must not fail";
   if (may_fail == 0) return "of which none may fail";
   return "of which " + std::to_string(may_fail) + " may fail";
-}
-
-// Columns as wide as their widest cell; the last one is not padded.
-std::string TableText(const std::vector<std::vector<std::string>>& rows,
-                      const std::vector<bool>& right_aligned) {
-  std::vector<size_t> widths(right_aligned.size());
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string pad(widths[i] - row[i].size(), ' ');
-      const bool last = i + 1 == row.size();
-      out += right_aligned[i] ? pad + row[i] : last ? row[i] : row[i] + pad;
-      out += last ? "\n" : "  ";
-    }
-  }
-  return out;
 }
 
 std::string MembersTable(const GroupStatus& group) {

@@ -137,6 +137,7 @@ Status IndexRebuild(const IndexOptions& options, std::ostream& out, std::ostream
   metastore::BlockClock block_clock(clock);
   MetricsRegistry metrics;
   metastore::MetastoreOptions metastore_options = app::MetastoreOptionsOf(config);
+  metastore_options.schedules_compaction = false;
   if (!options.snapshot.empty()) {
     ASSIGN_OR_RETURN(metastore_options.state_is_staged, Stage(options, *bucket, folder, out));
   }
@@ -188,8 +189,9 @@ Status IndexVerify(const IndexOptions& options, std::ostream& out, std::ostream&
   ASSIGN_OR_RETURN(const bool holds_index, HoldsIndex(folder));
   if (!holds_index) return NotFound("folder " + folder + " holds no index (--data-dir)");
   ASSIGN_OR_RETURN(const auto lock, app::DirectoryLock::Acquire(folder));
-  ASSIGN_OR_RETURN(const auto role, metastore::MetastoreRole::Open(app::MetastoreOptionsOf(config), clock,
-                                                                   metrics));
+  metastore::MetastoreOptions metastore_options = app::MetastoreOptionsOf(config);
+  metastore_options.schedules_compaction = false;
+  ASSIGN_OR_RETURN(const auto role, metastore::MetastoreRole::Open(metastore_options, clock, metrics));
   ASSIGN_OR_RETURN(const auto snapshot, AwaitReady(*role, clock));
   metastore::SnapshotIndex index(*snapshot);
   return Verify(*bucket, index, {.readers = options.readers}, options, line, out, all_well);

@@ -15,8 +15,10 @@
 #include "common/config/quantity.h"
 #include "common/observe/metrics.h"
 #include "common/rpc/group_client.h"
+#include "common/rpc/lifecycle_client.h"
 #include "tools/brazierctl/commands.h"
 #include "tools/brazierctl/group_commands.h"
+#include "tools/brazierctl/lifecycle_parsing.h"
 
 namespace brazier::ctl {
 namespace {
@@ -257,6 +259,26 @@ std::optional<int> RunGroupCommand(const GroupCommands& commands, const GroupOpt
   return std::nullopt;
 }
 
+// Likewise.
+std::optional<int> RunLifecycleCommand(LifecycleCommands& commands) {
+  MetricsRegistry metrics;
+  LifecycleTools tools;
+  tools.connect = [&](std::vector<std::string> addresses) {
+    return std::make_unique<rpc::LifecycleClient>(std::move(addresses), SystemClock(), SystemRandom(), metrics);
+  };
+  tools.clock = &SystemClock();
+  tools.random = &SystemRandom();
+  tools.sleep = [](int64_t ns) { std::this_thread::sleep_for(std::chrono::nanoseconds(ns)); };
+  tools.out = &std::cout;
+  tools.progress = &std::cerr;
+  tools.progress_is_terminal = isatty(STDERR_FILENO) != 0;
+  bool all_well = true;
+  const std::optional<Status> status = commands.Run(tools, &all_well);
+  if (!status.has_value()) return std::nullopt;
+  const int code = Finish(*status);
+  return code == 0 && !all_well ? kExitFoundWrong : code;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("brazierctl: push, query, inspect and repair from the command line");
   app.require_subcommand(1);
@@ -291,6 +313,16 @@ int Main(int argc, char** argv) {
   group.servers = {server.address};
   std::string wait = "10m";
   const GroupCommands group_commands = AddGroupCommands(app, group, wait);
+  LifecycleCommands lifecycle_commands(app, {server.address});
+  RollupOptions rollup;
+  CLI::App* rollup_command = app.add_subcommand("rollup", "Hourly and daily totals of compacted objects");
+  rollup_command->require_subcommand(1);
+  CLI::App* rollup_verify_command = rollup_command->add_subcommand(
+      "verify", "Recompute them from the rows of the objects, and compare. Exit code 3: some differ, or cannot be read");
+  CLI::Option* rollup_files = rollup_verify_command->add_option("files", rollup.files, "Objects, *.brz");
+  rollup_verify_command->add_option("--from", rollup.bucket, "Instead: folder of the objects, all of them")
+      ->excludes(rollup_files);
+  rollup_verify_command->add_option("--show", rollup.show, "Lines about differences")->capture_default_str();
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
 
   try {
@@ -306,11 +338,17 @@ int Main(int argc, char** argv) {
   if (inspect_command->parsed()) return Finish(Inspect(file, std::cout));
   group.wait_ns = config::ParseDuration(wait).value_or(0);
   if (const auto code = RunGroupCommand(group_commands, group)) return *code;
+  if (const auto code = RunLifecycleCommand(lifecycle_commands)) return *code;
   index.dedup_window_ns = config::ParseDuration(dedup.window).value_or(0);
   index.dedup_bytes_max = config::ParseBytes(dedup.bytes_max).value_or(0);
   index.settle_ns = config::ParseDuration(settle).value_or(0);
   if (rebuild_command->parsed()) return RunIndexCommand(IndexRebuild, index);
   if (verify_command->parsed()) return RunIndexCommand(IndexVerify, index);
+  if (rollup_verify_command->parsed()) {
+    bool all_well = false;
+    const int code = Finish(RollupVerify(rollup, std::cout, std::cerr, isatty(STDERR_FILENO) != 0, &all_well));
+    return code == 0 && !all_well ? kExitFoundWrong : code;
+  }
   if (version_command->parsed()) std::cout << "brazierctl " << BRAZIER_VERSION << "\n";
   return 0;
 }

@@ -1,0 +1,48 @@
+// LifecycleKeeper: retention, janitor and scrub of one member, each with a thread of its own, and the service over them. The loops do
+// something only while their member leads.
+//
+// Owned by MetastoreRole; Stop() before consensus stops accepting, or the loops' calls fail then. Borrows everything it is given.
+// Thread-safe.
+#pragma once
+
+#include <memory>
+
+#include "common/contract/lifecycle.h"
+#include "server/metastore/lifecycle/janitor.h"
+#include "server/metastore/lifecycle/lifecycle_service.h"
+#include "server/metastore/lifecycle/retention.h"
+#include "server/metastore/lifecycle/scrub.h"
+#include "server/metastore/lifecycle/step_loop.h"
+
+namespace brazier::metastore {
+
+struct LifecycleOptions {
+  RetentionOptions retention;
+  JanitorOptions janitor;
+  ScrubOptions scrub;
+  const config::TenantOverrides* overrides = nullptr;  // null: none
+  FreeBytesFunction free_bytes;                        // empty: not looked at
+};
+
+class LifecycleKeeper {
+ public:
+  // `objects` may be null: then only retention runs. `compaction` as of LifecycleService.
+  LifecycleKeeper(const LifecycleOptions& options, std::unique_ptr<LifecycleIndex> index, object::ObjectStore* objects,
+                  std::function<CompactionControl*()> compaction, const Clock& clock, MetricsRegistry& registry);
+  ~LifecycleKeeper();  // stops
+
+  void Start();
+  void Stop();
+  contract::Lifecycle& service() { return *service_; }
+
+ private:
+  const std::unique_ptr<LifecycleIndex> index_;
+  LifecycleMetrics metrics_;
+  Retention retention_;
+  std::unique_ptr<Janitor> janitor_;
+  std::unique_ptr<Scrub> scrub_;
+  std::unique_ptr<LifecycleService> service_;
+  std::unique_ptr<StepLoop> retention_loop_, janitor_loop_, scrub_loop_;
+};
+
+}  // namespace brazier::metastore

@@ -276,8 +276,9 @@ TEST_F(QueryFrontendTest, ExplainsWhenAsked) {
   EXPECT_EQ(Query()->explanation, "");
   auto request = Request();
   request.explain = true;
-  EXPECT_EQ(Query(request)->explanation,
-            "read 1 blocks, 10 bytes\n  " + BlockMeta{.id = Ulid{{1, 1}}}.ObjectKey() + ": raw; 10 bytes\n");
+  const std::string explanation = Query(request)->explanation;
+  EXPECT_TRUE(explanation.starts_with("read 1 blocks, 10 bytes\n  ")) << explanation;
+  EXPECT_TRUE(explanation.ends_with(": raw; 10 bytes\n")) << explanation;
 }
 
 TEST_F(QueryFrontendTest, FailuresOfTheMetastoreAreTheAnswer) {

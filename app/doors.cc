@@ -78,7 +78,8 @@ Status Doors::OpenThrift(const config::Config& config, const std::string& member
       {.version = kVersion,
        .member_id = member_id,
        .roles = readiness.checks(),
-       .metastore_group = served.metastore_group},
+       .metastore_group = served.metastore_group,
+       .lifecycle = served.lifecycle},
       clock, random, metrics));
   if (served.distributor != nullptr) {
     services.push_back(rpc::MakePushService({.multitenancy = config.multitenancy},

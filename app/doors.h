@@ -29,6 +29,7 @@ struct Served {
   contract::QueryFrontend* query_frontend = nullptr;
   contract::Metastore* metastore = nullptr;             // only when this process is the metastore
   contract::MetastoreGroup* metastore_group = nullptr;  // likewise; null: calls about the group are refused
+  contract::Lifecycle* lifecycle = nullptr;             // likewise
 };
 
 // Open and Close from one thread.

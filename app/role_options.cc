@@ -1,7 +1,11 @@
 #include "app/role_options.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "common/base/check.h"
@@ -96,6 +100,28 @@ metastore::CompactionPolicy CompactionPolicyOf(const config::Config& config) {
   out.levels[0].age_ns = config.compaction.level0_delay_ns;
   out.block_bytes_max = Size(config.compaction.block_bytes_max);
   out.memory_bytes_max = Size(config.compaction.memory_bytes_max);
+  return out;
+}
+
+metastore::LifecycleOptions LifecycleOptionsOf(const config::Config& config) {
+  metastore::LifecycleOptions out;
+  out.retention.policy.age_ns = config.retention.age_ns;
+  out.retention.policy.bytes_max = Size(config.retention.bytes_max);
+  out.retention.total_bytes_max = Size(config.retention.total_bytes_max);
+  out.retention.free_bytes_min = Size(config.retention.free_disk_bytes_min);
+  out.retention.interval_ns = config.retention.interval_ns;
+  out.janitor.delete_delay_ns = config.compaction.delete_delay_ns;
+  out.janitor.objects_per_second = Size(config.compaction.delete_objects_per_second);
+  out.janitor.free_bytes_min = Size(config.retention.free_disk_bytes_min);
+  out.scrub.interval_ns = config.scrub.interval_ns;
+  out.scrub.bytes_per_second = Size(config.scrub.bytes_per_second);
+  out.scrub.orphan_age_ns = config.scrub.orphan_age_ns;
+  const std::string folder = ObjectsFolder(config);
+  out.free_bytes = [folder]() -> Result<uint64_t> {
+    struct statvfs disk {};
+    if (statvfs(folder.c_str(), &disk) != 0) return Unavailable("free space of " + folder + ": " + std::strerror(errno));
+    return uint64_t{disk.f_bavail} * disk.f_frsize;
+  };
   return out;
 }
 

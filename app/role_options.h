@@ -29,6 +29,8 @@ query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& c
 // Only where compaction.concurrency is not 0.
 compaction::CompactionWorker::Options CompactionWorkerOptionsOf(const config::Config& config, const std::string& member_id);
 metastore::CompactionPolicy CompactionPolicyOf(const config::Config& config);
+// Without overrides.
+metastore::LifecycleOptions LifecycleOptionsOf(const config::Config& config);
 http::HttpServerOptions HttpServerOptionsOf(const config::Config& config);
 http::WriteOptions WriteOptionsOf(const config::Config& config);
 http::ReadOptions ReadOptionsOf(const config::Config& config);

@@ -17,6 +17,7 @@
 #include "app/target.h"
 #include "app/version.h"
 #include "common/base/check.h"
+#include "common/config/overrides.h"
 #include "common/observe/log.h"
 #include "common/pipeline/compaction_jobs_client.h"
 #include "common/rpc/group_client.h"
@@ -74,6 +75,7 @@ class Process::Impl {
  private:
   Status OpenStores();
   Status OpenMetastore();
+  Status OpenOverrides();
   Status StartWorkers();
   void StartCompactionWorker();
   void JoinCluster();
@@ -94,6 +96,7 @@ class Process::Impl {
 
   // In the order of their start.
   std::unique_ptr<DirectoryLock> metastore_lock_;
+  std::unique_ptr<config::TenantOverrides> overrides_;
   std::unique_ptr<object::ObjectStore> objects_;
   std::unique_ptr<pipeline::Context> pipeline_context_;
   std::unique_ptr<pipeline::Loop> raft_loop_;  // of its own: members' messages wait for nothing else
@@ -163,6 +166,21 @@ Status Process::Impl::OpenStores() {
   return Status::Ok();
 }
 
+// A broken file ends the start; later it is told, and what was read before stays.
+Status Process::Impl::OpenOverrides() {
+  Gauge& broken = metrics_.GetGauge("brazier_overrides_broken", "1 while the file of overrides.path cannot be taken.");
+  ASSIGN_OR_RETURN(overrides_, config::TenantOverrides::Open(config_.overrides_path, [this, &broken](const Status& status) {
+    broken.Set(status.ok() ? 0 : 1);
+    if (status.ok()) {
+      Log(LogLevel::kInfo, "overrides read", {{"path", config_.overrides_path}, {"tenants", overrides_->Get()->size()}});
+    } else {
+      Log(LogLevel::kError, "overrides stay as they were", {{"error", status.ToString()}});
+    }
+  }));
+  overrides_->Start();
+  return Status::Ok();
+}
+
 // A monolith's metastore is a group of one, for which no door is open; others are members of a group that is founded by
 // their settings or by an operator.
 Status Process::Impl::OpenMetastore() {
@@ -171,6 +189,9 @@ Status Process::Impl::OpenMetastore() {
   options.name = member_id_;
   options.rpc_address = RpcAddressOf(config_);
   options.objects = objects_.get();
+  RETURN_IF_ERROR(OpenOverrides());
+  options.lifecycle = LifecycleOptionsOf(config_);
+  options.lifecycle->overrides = overrides_.get();
   if (!roles_.IsAll()) {
     raft_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{.name = "raft"}, *pipeline_context_);
     raft_endpoint_ = std::make_unique<metastore::RaftEndpoint>(
@@ -291,7 +312,8 @@ Status Process::Impl::OpenDoors() {
                                        {.distributor = distributor_.get(),
                                         .query_frontend = query_frontend_.get(),
                                         .metastore = metastore_role_.get(),
-                                        .metastore_group = metastore_role_ ? &metastore_role_->group() : nullptr},
+                                        .metastore_group = metastore_role_ ? &metastore_role_->group() : nullptr,
+                                        .lifecycle = metastore_role_ ? metastore_role_->lifecycle() : nullptr},
                                        readiness_, *pipeline_loop_, clock_, random_, metrics_));
   return Status::Ok();
 }
@@ -328,6 +350,7 @@ void Process::Impl::Stop() {
   metastore_client_.reset();  // answers what it holds; nothing new comes
   remote_metastore_.reset();
   metastore_role_.reset();
+  overrides_.reset();
   raft_endpoint_.reset();
   raft_loop_.reset();
   pipeline_context_.reset();

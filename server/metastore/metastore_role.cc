@@ -8,6 +8,7 @@
 #include "common/observe/log.h"
 #include "server/metastore/group/group_keeper.h"
 #include "server/metastore/index_state_machine.h"
+#include "server/metastore/lifecycle/member_index.h"
 #include "server/metastore/metastore.h"
 #include "server/metastore/snapshot/snapshot_store.h"
 #include "server/metastore/state_upgrade.h"
@@ -50,6 +51,28 @@ Result<NodeIdentity> EnsureIdentity(kv::KeyValueStore& store, Random& random) {
 
 }  // namespace
 
+// The scheduler as the lifecycle service speaks to it.
+class SchedulerControl final : public CompactionControl {
+ public:
+  explicit SchedulerControl(CompactionService& service) : service_(service) {}
+  Result<contract::CompactionOverview> GetCompaction(const contract::RequestContext& context) override {
+    return service_.Overview(context);
+  }
+  Status SetCompactionPaused(const contract::RequestContext& context, bool is_paused) override {
+    return service_.SetPaused(context, is_paused);
+  }
+  Status ForceCompaction(const contract::RequestContext& context, const std::vector<uint32_t>& levels,
+                         const std::string& tenant) override {
+    return service_.Force(context, levels, tenant);
+  }
+  Result<uint64_t> RetryFailed(const contract::RequestContext& context, const std::vector<Ulid>& ids) override {
+    return service_.RetryFailed(context, ids);
+  }
+
+ private:
+  CompactionService& service_;
+};
+
 // In the order in which they are opened; closed in reverse, after the threads have stopped.
 class MetastoreRole::Parts final : public GroupHost {
  public:
@@ -67,6 +90,7 @@ class MetastoreRole::Parts final : public GroupHost {
   const kv::KeyValueStore& store() const { return *store_; }
   GroupAdmin& admin() { return admin_; }
   CompactionService& compaction() { return *compaction_; }
+  contract::Lifecycle* lifecycle() { return lifecycle_ ? &lifecycle_->service() : nullptr; }
   std::string Waiting() const { return keeper_.Waiting(); }
 
   contract::GroupIdentity Identity() const override;
@@ -102,14 +126,18 @@ class MetastoreRole::Parts final : public GroupHost {
   GroupAdmin admin_;
   GroupKeeper keeper_;
   std::unique_ptr<SnapshotKeeper> snapshots_;
+  std::unique_ptr<SchedulerControl> control_;
+  std::unique_ptr<LifecycleKeeper> lifecycle_;
 };
 
 MetastoreRole::Parts::~Parts() {
   keeper_.Stop();
   if (snapshots_) snapshots_->Stop();
   if (options_.transport != nullptr) options_.transport->Stop();
+  if (lifecycle_) lifecycle_->RequestStop();
   if (compaction_) compaction_->Stop();
   if (consensus_) consensus_->Stop();
+  if (lifecycle_) lifecycle_->Stop();
 }
 
 Status MetastoreRole::Parts::Open() {
@@ -138,6 +166,13 @@ Status MetastoreRole::Parts::Open() {
     }
   }
   if (!options_.founds_alone) keeper_.Start();
+  if (options_.lifecycle.has_value()) {
+    control_ = std::make_unique<SchedulerControl>(*compaction_);
+    lifecycle_ = std::make_unique<LifecycleKeeper>(
+        *options_.lifecycle, std::make_unique<MemberIndex>([this] { return raft(); }, *store_, clock_), options_.objects,
+        [this] { return control_.get(); }, clock_, registry_);
+    lifecycle_->Start();
+  }
   if (options_.objects == nullptr) return Status::Ok();
   snapshots_ = std::make_unique<SnapshotKeeper>(
       options_.snapshots, *store_, *options_.objects,
@@ -322,6 +357,7 @@ Result<std::unique_ptr<kv::Reader>> MetastoreRole::Snapshot(const contract::Requ
 
 contract::MetastoreGroup& MetastoreRole::group() { return parts_->admin(); }
 CompactionService& MetastoreRole::compaction() { return parts_->compaction(); }
+contract::Lifecycle* MetastoreRole::lifecycle() { return parts_->lifecycle(); }
 
 void MetastoreRole::GiveUpLeadership(int64_t timeout_ns) {
   auto* raft = parts_->raft();

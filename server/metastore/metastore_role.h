@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "server/metastore/compaction/compaction_service.h"
 #include "server/metastore/group/group_admin.h"
 #include "server/metastore/group/member_transport.h"
+#include "server/metastore/lifecycle/lifecycle_keeper.h"
 #include "server/metastore/snapshot/snapshot_keeper.h"
 #include "store/kv/key_value_store.h"
 #include "store/object/object_store.h"
@@ -44,6 +46,7 @@ struct MetastoreOptions {
   SnapshotKeeper::Options snapshots;
   CompactionPolicy compaction;
   bool schedules_compaction = true;  // tools: false
+  std::optional<LifecycleOptions> lifecycle;  // none, tools: nothing is removed, deleted or checked by itself
   bool state_is_staged = false;  // tools: the index that the new store begins with is in family kStaging
 };
 
@@ -99,6 +102,8 @@ class MetastoreRole final : public contract::Metastore {
   contract::MetastoreGroup& group();
   // The scheduler of compaction: refuses what this member cannot answer because it does not lead, or has no group yet.
   CompactionService& compaction();
+  // What operators ask about the life of data; null without MetastoreOptions::lifecycle.
+  contract::Lifecycle* lifecycle();
   // Before a clean stop: moves leadership to another member, if this one leads and there is one; waits up to `timeout_ns`.
   void GiveUpLeadership(int64_t timeout_ns);
 

@@ -31,6 +31,12 @@ void LifecycleKeeper::Start() {
   }
 }
 
+void LifecycleKeeper::RequestStop() {
+  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get()}) {
+    if (loop != nullptr) loop->RequestStop();
+  }
+}
+
 void LifecycleKeeper::Stop() {
   for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get()}) {
     if (loop != nullptr) loop->Stop();

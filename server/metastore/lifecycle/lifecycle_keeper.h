@@ -1,7 +1,7 @@
 // LifecycleKeeper: retention, janitor and scrub of one member, each with a thread of its own, and the service over them. The loops do
 // something only while their member leads.
 //
-// Owned by MetastoreRole; Stop() before consensus stops accepting, or the loops' calls fail then. Borrows everything it is given.
+// Owned by MetastoreRole. To stop: RequestStop(), then consensus, then Stop(). Borrows everything it is given.
 // Thread-safe.
 #pragma once
 
@@ -32,6 +32,8 @@ class LifecycleKeeper {
   ~LifecycleKeeper();  // stops
 
   void Start();
+  // Begins to stop, without waiting: a step that runs may wait for consensus, which is stopped next and fails it.
+  void RequestStop();
   void Stop();
   contract::Lifecycle& service() { return *service_; }
 

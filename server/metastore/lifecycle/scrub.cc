@@ -390,6 +390,7 @@ void Scrub::RunOnce() {
   }
   while (walk_ != nullptr) {
     if (!index_.Leads()) return Finish("another member leads now");
+    if (!pause_(0)) return Finish("the process stops");
     const Result<bool> step = walk_->Step();
     if (step.ok()) {
       held_up_ = 0;

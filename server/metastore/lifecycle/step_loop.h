@@ -61,6 +61,8 @@ class StepLoop {
     });
     pthread_setname_np(thread_.native_handle(), name_.c_str());
   }
+  // The loop ends after the step that runs; does not wait for it.
+  void RequestStop() { signal_.Stop(); }
   void Stop() {
     signal_.Stop();
     if (thread_.joinable()) thread_.join();

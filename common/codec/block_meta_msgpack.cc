@@ -26,6 +26,7 @@ constexpr size_t kIdentityBytes = 16;
 // How many fields version 1 writes. Later writers append; readers pass over what they do not know.
 constexpr size_t kBlockFields = 10;
 constexpr size_t kSectionFields = 6;
+constexpr size_t kChunkFields = 9;  // of the kinds that IsChunk() names
 constexpr size_t kTenantSymbolsFields = 2;
 constexpr size_t kDatasetFields = 9;
 // Then the identities, then the label sets: the last of them that there is ends the array.
@@ -85,14 +86,23 @@ Hash128 ParseHash(const uint8_t* p) {
   return {__builtin_bswap64(big[0]), __builtin_bswap64(big[1])};
 }
 
+bool IsChunk(SectionKind kind) {
+  return kind == SectionKind::kSampleChunk || kind == SectionKind::kHourSamples || kind == SectionKind::kDaySamples;
+}
+
 void WriteSection(MsgpackWriter& out, const SectionRef& section) {
-  out.Array(kSectionFields);
+  out.Array(IsChunk(section.kind) ? kChunkFields : kSectionFields);
   out.Uint(static_cast<uint64_t>(section.kind));
   out.Uint(section.codec);
   out.Uint(section.offset);
   out.Uint(section.size);
   out.Uint(section.raw_size);
   out.Uint(section.crc);
+  if (!IsChunk(section.kind)) return;
+  out.Uint(section.row_count);
+  out.Int(section.min_time_ns);
+  // Mostly within the hour: a difference is half as long. It wraps around where the range is hostile.
+  out.Uint(static_cast<uint64_t>(section.max_time_ns) - static_cast<uint64_t>(section.min_time_ns));
 }
 
 void WriteLabelSets(MsgpackWriter& out, StringTable& table, const std::vector<Labels>& sets) {
@@ -215,7 +225,15 @@ SectionRef Decoder::ReadSection() {
   section.size = in_.Uint();
   section.raw_size = in_.Uint();
   section.crc = in_.Uint32();
-  EndFields(fields, kSectionFields);
+  if (!IsChunk(section.kind)) {
+    EndFields(fields, kSectionFields);
+    return section;
+  }
+  if (fields < kChunkFields) in_.Fail("a chunk of samples has too few fields");
+  section.row_count = in_.Uint32();
+  section.min_time_ns = in_.Int();
+  section.max_time_ns = static_cast<int64_t>(static_cast<uint64_t>(section.min_time_ns) + in_.Uint());
+  EndFields(fields, kChunkFields);
   return section;
 }
 

@@ -19,7 +19,7 @@ enum class SectionKind : uint8_t {
   kSymbols = 2,        // of a dataset: symbols that only it uses, and its stacks
   kRows = 3,           // of a dataset: series, profiles, rows with totals
   kSamples = 4,        // of a dataset: sample columns
-  // Of a compacted dataset, in place of kSamples: sample columns of its next `row_count` rows. Any number, in the order of rows.
+  // Of a compacted dataset, in place of kSamples: sample columns of its next `row_count` rows. One or more, in the order of rows.
   kSampleChunk = 5,
   // Roll-ups (rollup.h): rows of one hour or day of a series, and their sample columns in chunks, in the order of these rows.
   kHourRows = 6,

@@ -15,7 +15,7 @@ void Step(consensus::Consensus& consensus, const Clock& clock, uint64_t blocks_b
       [&consensus, &clock, blocks_before](const Result<std::string>& answer) {
         const auto upgraded = answer.ok() ? index::DecodeUpgradeStateAnswer(*answer) : answer.status();
         if (!upgraded.ok()) {
-          Log(LogLevel::kWarn, "the index stays of its old version until the next start",
+          Log(LogLevel::kWarn, "the index stays of its old version for now",
               {{"error", upgraded.status().ToString()}});
           return;
         }

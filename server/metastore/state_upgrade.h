@@ -1,7 +1,8 @@
-// Brings an index whose state is of version 1 to version 2 (store/index/state_version.h), by commands through consensus, one
-// after the other: a thousand blocks each, so that none holds up the others for long. Only groups of one have written such
-// states, so that every member knows the command. Begins at once, ends by itself; a failure is logged, and the next start goes
-// on where it stopped. Borrows everything until consensus has stopped. Thread-safe.
+// Brings an index whose state is of an earlier version to this program's (store/index/state_version.h), by commands through
+// consensus, one after the other: a thousand blocks each, so that none holds up the others for long. Begins at once, ends by itself; a
+// failure is logged, and the next call goes on where it stopped. Only the leader gets anywhere: in a group of several members, call it
+// again when this one begins to lead. Every member must know the new version by then (docs/format/index.md).
+// Borrows everything until consensus has stopped. Thread-safe.
 #pragma once
 
 #include "common/base/clock.h"
@@ -10,7 +11,7 @@
 
 namespace brazier::metastore {
 
-// Does nothing for a state that needs no upgrade.
+// Does nothing for a state that needs no upgrade. Several at a time do no harm.
 void BeginStateUpgrade(const index::MetadataIndex& index, consensus::Consensus& consensus, const Clock& clock);
 
 }  // namespace brazier::metastore

@@ -1,7 +1,9 @@
 #include "store/block/block_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <set>
 
 #include "common/base/crc32c.h"
 #include "common/codec/block_meta_msgpack.h"
@@ -12,14 +14,43 @@
 namespace brazier::block {
 namespace {
 
+// Sections that lie this near are read by one request, with what is between them.
+constexpr uint64_t kGapBytes = 4 << 10;
+
+// What needs the tenant's shared symbols.
+bool NeedsSharedSymbols(SectionKind kind) {
+  switch (kind) {
+    case SectionKind::kSharedSymbols:
+    case SectionKind::kSymbols:
+    case SectionKind::kSamples:
+    case SectionKind::kSampleChunk:
+    case SectionKind::kHourSamples:
+    case SectionKind::kDaySamples: return true;
+    case SectionKind::kRows:
+    case SectionKind::kHourRows:
+    case SectionKind::kDayRows: return false;
+  }
+  return false;
+}
+
 bool IsNeeded(SectionKind kind, SectionNeeds needs) {
   switch (kind) {
     case SectionKind::kSharedSymbols:
     case SectionKind::kSymbols:
-    case SectionKind::kSamples: return needs.samples;
+    case SectionKind::kSamples:
+    case SectionKind::kSampleChunk: return needs.samples;
     case SectionKind::kRows: return needs.rows || needs.samples;
+    case SectionKind::kHourRows:
+    case SectionKind::kHourSamples:
+    case SectionKind::kDayRows:
+    case SectionKind::kDaySamples: return false;
   }
   return false;
+}
+
+// Samples of a segment are its one chunk.
+bool IsChunkOf(const SectionRef& section, SectionKind kind) {
+  return section.kind == kind || (kind == SectionKind::kSampleChunk && section.kind == SectionKind::kSamples);
 }
 
 template <typename T>
@@ -98,35 +129,78 @@ const SectionRef* FindSection(const std::vector<SectionRef>& sections, SectionKi
   return nullptr;
 }
 
-Result<BlockSections> BlockSections::Fetch(object::ObjectStore& store, const BlockRead& read,
-                                           SectionNeeds needs, const std::vector<bool>& wanted) {
-  BlockSections out;
-  std::vector<Piece*> pieces;
-  out.shared_.reserve(read.symbols.size());
-  for (const TenantSymbols& symbols : read.symbols) {
-    if (!IsNeeded(symbols.section.kind, needs)) continue;
-    out.shared_.emplace_back(symbols.tenant, Piece{symbols.section, {}});
-    pieces.push_back(&out.shared_.back().second);
+size_t SampleChunkCount(const DatasetMeta& dataset, SectionKind kind) {
+  return static_cast<size_t>(std::count_if(dataset.sections.begin(), dataset.sections.end(),
+                                           [&](const SectionRef& section) { return IsChunkOf(section, kind); }));
+}
+
+Result<std::vector<SampleChunkRef>> SampleChunks(const DatasetMeta& dataset, SectionKind kind) {
+  std::vector<SampleChunkRef> chunks;
+  uint64_t row = 0;
+  for (const SectionRef& section : dataset.sections) {
+    if (!IsChunkOf(section, kind)) continue;
+    if (section.kind == SectionKind::kSamples) {
+      return std::vector<SampleChunkRef>{{&section, 0, UINT32_MAX, dataset.min_time_ns, dataset.max_time_ns}};
+    }
+    const uint64_t end = row + section.row_count;
+    if (end > UINT32_MAX) return Corruption("dataset: its chunks of samples have too many rows");
+    chunks.push_back({&section, static_cast<uint32_t>(row), static_cast<uint32_t>(end), section.min_time_ns,
+                      section.max_time_ns});
+    row = end;
   }
+  return chunks;
+}
+
+Result<BlockSections> BlockSections::Choose(const BlockRead& read, const Wanted& wanted) {
+  BlockSections out;
+  std::set<std::string_view> tenants;  // whose shared symbols are needed
   out.datasets_.resize(read.datasets.size());
   for (size_t i = 0; i < read.datasets.size(); ++i) {
-    if (!wanted.empty() && !wanted[i]) continue;
-    out.datasets_[i].reserve(read.datasets[i].sections.size());
+    std::vector<Piece>& pieces = out.datasets_[i];
+    std::array<uint32_t, 256> counts{};
     for (const SectionRef& section : read.datasets[i].sections) {
-      if (!IsNeeded(section.kind, needs)) continue;
-      out.datasets_[i].push_back({section, {}});
-      pieces.push_back(&out.datasets_[i].back());
+      const uint32_t chunk = counts[static_cast<uint8_t>(section.kind)]++;
+      if (!wanted(i, section)) continue;
+      pieces.push_back({section, {}, chunk});
+      if (NeedsSharedSymbols(section.kind)) tenants.insert(read.datasets[i].tenant);
     }
   }
-  // Sections that lie side by side are one range: a dataset's always do.
+  for (const TenantSymbols& symbols : read.symbols) {
+    if (tenants.contains(symbols.tenant)) out.shared_.emplace_back(symbols.tenant, Piece{symbols.section, {}, 0});
+  }
+  return out;
+}
+
+std::vector<BlockSections::Piece*> BlockSections::Pieces() {
+  std::vector<Piece*> pieces;
+  for (auto& [tenant, piece] : shared_) pieces.push_back(&piece);
+  for (auto& dataset : datasets_) {
+    for (Piece& piece : dataset) pieces.push_back(&piece);
+  }
+  return pieces;
+}
+
+Result<BlockSections> BlockSections::Fetch(object::ObjectStore& store, const BlockRead& read, SectionNeeds needs,
+                                           const std::vector<bool>& wanted) {
+  return FetchWanted(store, read, [&](size_t dataset, const SectionRef& section) {
+    return (wanted.empty() || wanted[dataset]) && IsNeeded(section.kind, needs);
+  });
+}
+
+Result<BlockSections> BlockSections::FetchWanted(object::ObjectStore& store, const BlockRead& read, const Wanted& wanted) {
+  ASSIGN_OR_RETURN(BlockSections out, Choose(read, wanted));
+  std::vector<Piece*> pieces = out.Pieces();
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece* a, const Piece* b) { return a->section.offset < b->section.offset; });
   std::vector<object::ByteRange> ranges;
   std::vector<size_t> range_of(pieces.size());
   for (size_t i = 0; i < pieces.size(); ++i) {
     const SectionRef& s = pieces[i]->section;
-    if (!ranges.empty() && ranges.back().offset + ranges.back().size == s.offset) {
-      ranges.back().size += s.size;
+    if (s.size > UINT64_MAX - s.offset) return Corruption("section " + std::string(SectionName(s.kind)) + ": its range is wrong");
+    const uint64_t end = s.offset + s.size;
+    const uint64_t range_end = ranges.empty() ? 0 : ranges.back().offset + ranges.back().size;
+    if (!ranges.empty() && s.offset <= range_end + std::min(kGapBytes, UINT64_MAX - range_end)) {
+      ranges.back().size = std::max(range_end, end) - ranges.back().offset;
     } else {
       ranges.push_back({s.offset, s.size});
     }
@@ -142,28 +216,19 @@ Result<BlockSections> BlockSections::Fetch(object::ObjectStore& store, const Blo
   return out;
 }
 
-Result<BlockSections> BlockSections::FromObject(Bytes object, const BlockRead& read,
-                                                SectionNeeds needs) {
-  BlockSections out;
-  auto piece_of = [&](const SectionRef& s) -> Result<Piece> {
+Result<BlockSections> BlockSections::FromObject(Bytes object, const BlockRead& read, SectionNeeds needs) {
+  return WantedFromObject(object, read, [&](size_t, const SectionRef& section) { return IsNeeded(section.kind, needs); });
+}
+
+Result<BlockSections> BlockSections::WantedFromObject(Bytes object, const BlockRead& read, const Wanted& wanted) {
+  ASSIGN_OR_RETURN(BlockSections out, Choose(read, wanted));
+  for (Piece* piece : out.Pieces()) {
+    const SectionRef& s = piece->section;
     if (s.offset > object.size() || s.size > object.size() - s.offset) {
       return Corruption("section " + std::string(SectionName(s.kind)) + " at offset " +
                         std::to_string(s.offset) + " lies outside the object");
     }
-    return Piece{s, object.subspan(s.offset, s.size)};
-  };
-  for (const TenantSymbols& symbols : read.symbols) {
-    if (!IsNeeded(symbols.section.kind, needs)) continue;
-    ASSIGN_OR_RETURN(Piece piece, piece_of(symbols.section));
-    out.shared_.emplace_back(symbols.tenant, piece);
-  }
-  out.datasets_.resize(read.datasets.size());
-  for (size_t i = 0; i < read.datasets.size(); ++i) {
-    for (const SectionRef& section : read.datasets[i].sections) {
-      if (!IsNeeded(section.kind, needs)) continue;
-      ASSIGN_OR_RETURN(Piece piece, piece_of(section));
-      out.datasets_[i].push_back(piece);
-    }
+    piece->bytes = object.subspan(s.offset, s.size);
   }
   return out;
 }
@@ -187,10 +252,15 @@ Status BlockSections::OwnSymbols(size_t dataset, SymbolTable* table) const {
   return Status::Ok();
 }
 
-Result<std::vector<std::string>> BlockSections::Decode(size_t dataset, SectionKind kind) const {
+const BlockSections::Piece* BlockSections::Find(size_t dataset, SectionKind kind, size_t chunk) const {
   for (const Piece& piece : datasets_[dataset]) {
-    if (piece.section.kind == kind) return DecodeSection(piece.section, piece.bytes);
+    if (piece.section.kind == kind && piece.chunk == chunk) return &piece;
   }
+  return nullptr;
+}
+
+Result<std::vector<std::string>> BlockSections::Decode(size_t dataset, SectionKind kind, size_t chunk) const {
+  if (const Piece* piece = Find(dataset, kind, chunk)) return DecodeSection(piece->section, piece->bytes);
   return Corruption("dataset has no section " + std::string(SectionName(kind)));
 }
 
@@ -199,8 +269,34 @@ Result<DatasetRows> BlockSections::Rows(size_t dataset) const {
   return DecodeRows(parts);
 }
 
+Result<std::vector<std::string>> BlockSections::SampleChunk(size_t dataset, SectionKind kind, size_t chunk) const {
+  if (kind == SectionKind::kSampleChunk && chunk == 0 && Find(dataset, SectionKind::kSamples, 0) != nullptr) {
+    kind = SectionKind::kSamples;
+  }
+  return Decode(dataset, kind, chunk);
+}
+
 Result<std::vector<std::string>> BlockSections::Samples(size_t dataset) const {
-  return Decode(dataset, SectionKind::kSamples);
+  // A chunk begins afresh, so that the columns of several are those of all their rows, one after the other.
+  std::vector<std::string> all;
+  for (const Piece& piece : datasets_[dataset]) {
+    if (!IsChunkOf(piece.section, SectionKind::kSampleChunk)) continue;
+    ASSIGN_OR_RETURN(auto parts, DecodeSection(piece.section, piece.bytes));
+    if (all.empty()) {
+      all = std::move(parts);
+      continue;
+    }
+    if (parts.size() != all.size()) return Corruption("dataset: its chunks of samples differ in form");
+    for (size_t i = 0; i < parts.size(); ++i) all[i] += parts[i];
+  }
+  if (all.empty()) return Corruption("dataset has no section " + std::string(SectionName(SectionKind::kSamples)));
+  return all;
+}
+
+Result<RollupRows> BlockSections::Rollup(size_t dataset, SectionKind kind) const {
+  if (Find(dataset, kind, 0) == nullptr) return RollupRows{};
+  ASSIGN_OR_RETURN(const auto parts, Decode(dataset, kind));
+  return DecodeRollupRows(parts);
 }
 
 }  // namespace brazier::block

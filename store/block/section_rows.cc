@@ -91,10 +91,7 @@ Status DecodeSeries(Bytes bytes, std::vector<Labels>* out) {
   return r.ok() && r.AtEnd() ? Status::Ok() : Corrupt("series are truncated");
 }
 
-}  // namespace
-
-Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts) {
-  if (parts.size() != 3) return Corrupt("the section does not have three parts");
+Result<DatasetRows> DecodeThreeParts(const std::vector<std::string>& parts) {
   DatasetRows out;
   RETURN_IF_ERROR(DecodeSeries(AsBytes(parts[0]), &out.series));
   ByteReader ids(AsBytes(parts[1]));
@@ -141,6 +138,38 @@ Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts) {
   }
   for (DatasetRow& row : out.rows) row.total = r.Signed();
   if (!r.ok() || !r.AtEnd()) return Corrupt("numbers are truncated");
+  return out;
+}
+
+}  // namespace
+
+Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts) {
+  if (parts.size() != 3) return Corrupt("the section does not have three parts");
+  return DecodeThreeParts(parts);
+}
+
+RollupParts EncodeRollupRows(const RollupRows& rollup) {
+  RollupParts parts;
+  parts.rows = EncodeRows(rollup.rows);
+  ByteWriter counts;
+  counts.Varints(rollup.profile_counts.size(), [&](size_t i) { return rollup.profile_counts[i]; });
+  parts.counts = counts.Take();
+  return parts;
+}
+
+Result<RollupRows> DecodeRollupRows(const std::vector<std::string>& parts) {
+  if (parts.size() != 4) return Corrupt("the section of a roll-up does not have four parts");
+  RollupRows out;
+  ASSIGN_OR_RETURN(out.rows, DecodeThreeParts(parts));
+  const size_t count = out.rows.rows.size();
+  if (out.rows.profiles.size() != count) return Corrupt("a roll-up's rows and profiles differ in number");
+  ByteReader counts(AsBytes(parts[3]));
+  out.profile_counts.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    if (out.rows.rows[i].profile != i) return Corrupt("a roll-up's row has another's profile");
+    out.profile_counts[i] = counts.Varint();
+  }
+  if (!counts.ok() || !counts.AtEnd()) return Corrupt("a roll-up's counts are truncated");
   return out;
 }
 

@@ -42,4 +42,18 @@ struct RowsParts {
 RowsParts EncodeRows(const DatasetRows& rows);
 Result<DatasetRows> DecodeRows(const std::vector<std::string>& parts);
 
+// The rows of a roll-up: each sums those of one series in one bucket (rollup.h) and has a profile of its own: time = the
+// bucket's end, duration = the sum of the rows' profiles', period = their largest, identity zero.
+struct RollupRows {
+  DatasetRows rows;
+  std::vector<uint64_t> profile_counts;  // per row, of the rows that it sums
+};
+// The parts of the rows, and one more with the counts.
+struct RollupParts {
+  RowsParts rows;
+  std::string counts;
+};
+RollupParts EncodeRollupRows(const RollupRows& rollup);
+Result<RollupRows> DecodeRollupRows(const std::vector<std::string>& parts);
+
 }  // namespace brazier::block

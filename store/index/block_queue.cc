@@ -21,20 +21,15 @@ std::string QueuePrefix(const QueueName& queue) {
   return key;
 }
 
-Result<QueueName> ParseQueue(std::string_view key) {
-  key.remove_prefix(KindPrefix(KeyKind::kQueue).size());
-  QueueName queue;
-  if (key.size() < 1 + kShardBytes) return Corruption("an index queue key is too short");
-  queue.level = static_cast<uint8_t>(key[0]);
-  for (size_t i = 1; i <= kShardBytes; ++i) queue.shard = queue.shard << 8 | static_cast<uint8_t>(key[i]);
-  key.remove_prefix(1 + kShardBytes);
-  if (!TakeName(key, queue.tenant) || key.size() != kIdBytes) return Corruption("an index queue key is not well-formed");
-  return queue;
-}
-
 }  // namespace
 
 QueueName QueueOf(const BlockMeta& block) {
+  QueueName queue = QueueOfVersion2(block);
+  if (block.level >= kShardlessLevel) queue.shard = 0;
+  return queue;
+}
+
+QueueName QueueOfVersion2(const BlockMeta& block) {
   return {block.level, block.shard, block.level == 0 || block.datasets.empty() ? "" : block.datasets.front().tenant};
 }
 
@@ -42,6 +37,18 @@ std::string QueueKey(const QueueName& queue, const Ulid& id) {
   std::string key = QueuePrefix(queue);
   AppendId(key, id);
   return key;
+}
+
+Result<QueueName> ParseQueueKey(std::string_view key, Ulid* id) {
+  key.remove_prefix(KindPrefix(KeyKind::kQueue).size());
+  QueueName queue;
+  if (key.size() < 1 + kShardBytes) return Corruption("an index queue key is too short");
+  queue.level = static_cast<uint8_t>(key[0]);
+  for (size_t i = 1; i <= kShardBytes; ++i) queue.shard = queue.shard << 8 | static_cast<uint8_t>(key[i]);
+  key.remove_prefix(1 + kShardBytes);
+  if (!TakeName(key, queue.tenant) || key.size() != kIdBytes) return Corruption("an index queue key is not well-formed");
+  *id = ParseId(key);
+  return queue;
 }
 
 std::string EncodeQueuedBlock(const QueuedBlock& block) {
@@ -78,8 +85,9 @@ Result<std::vector<QueueName>> ListQueues(const kv::Reader& reader, const std::o
   for (bool found = true; found && queues.size() < limit;) {
     found = false;
     Result<QueueName> queue = QueueName();
+    Ulid id;
     RETURN_IF_ERROR(reader.Scan(Family::kState, begin, PrefixEnd(kind), [&](std::string_view key, std::string_view) {
-      queue = ParseQueue(key);
+      queue = ParseQueueKey(key, &id);
       found = true;
       return false;
     }));

@@ -17,49 +17,70 @@ namespace brazier::index {
 
 using kv::Family;
 
-void MetadataIndex::WriteQueue(const BlockMeta& block, kv::WriteBatch& batch) {
-  if (!version_.HasQueueOf(block.id)) return;
-  Write(QueueKey(QueueOf(block), block.id),
-        EncodeQueuedBlock({block.id, block.size, block.min_time_ns, block.max_time_ns}), batch);
+bool MetadataIndex::IsPresent(const Ulid& id) const {
+  std::string stored;
+  return Read(BlockKey(id), &stored);
+}
+
+bool MetadataIndex::IsRemoved(const Ulid& id) const {
+  std::string stored;
+  if (!Read(RemovedKey(id), &stored)) return false;
+  const auto removed = DecodeRemovedBlock(stored);
+  CHECK(removed.ok());
+  return !removed->is_condemned;
+}
+
+Status MetadataIndex::CheckEntryBytes(std::string_view doing, size_t bytes) const {
+  if (bytes <= kReplacedEntryBytesMax) return Status::Ok();
+  return InvalidArgument(std::string(doing) + ": what is known of the inputs takes more than " +
+                         std::to_string(kReplacedEntryBytesMax) + " bytes");
+}
+
+Status MetadataIndex::CheckNotRemoved(std::string_view doing, const std::vector<BlockMeta>& outputs) const {
+  std::string stored;
+  for (const BlockMeta& output : outputs) {
+    if (!Read(RemovedKey(output.id), &stored)) continue;
+    return Status(Code::kFailedPrecondition,
+                  std::string(doing) + ": output " + output.id.ToString() + " was removed before")
+        .WithReason("output_removed");
+  }
+  return Status::Ok();
 }
 
 Result<bool> MetadataIndex::CheckReplaceable(const ReplaceBlocksCommand& command) const {
-  std::string stored;
-  const auto is_removed = [&](const Ulid& id) { return Read(RemovedKey(id), &stored); };
-  const auto is_present = [&](const Ulid& id) { return Read(BlockKey(id), &stored); };
+  constexpr std::string_view kDoing = "replacing blocks";
   const bool done =
-      std::all_of(command.inputs.begin(), command.inputs.end(), is_removed) &&
+      std::all_of(command.inputs.begin(), command.inputs.end(), [&](const Ulid& id) { return IsRemoved(id); }) &&
       std::all_of(command.outputs.begin(), command.outputs.end(),
-                  [&](const BlockMeta& output) { return is_present(output.id) || is_removed(output.id); });
+                  [&](const BlockMeta& output) { return IsPresent(output.id) || IsRemoved(output.id); });
   if (done) return true;
   size_t bytes = 0;
+  std::string stored;
   for (const Ulid& id : command.inputs) {
-    if (!is_present(id)) {
+    if (!Read(BlockKey(id), &stored)) {
       return NotFound("replacing blocks: input " + id.ToString() +
-                      (is_removed(id) ? " was removed already" : " is not known"));
+                      (IsRemoved(id) ? " was removed already" : " is not known"));
     }
     bytes += stored.size();
-    if (bytes > kReplacedEntryBytesMax) {
-      return InvalidArgument("replacing blocks: what is known of the inputs takes more than " +
-                             std::to_string(kReplacedEntryBytesMax) + " bytes");
-    }
+    RETURN_IF_ERROR(CheckEntryBytes(kDoing, bytes));
   }
-  for (const BlockMeta& output : command.outputs) {
-    if (is_removed(output.id)) {
-      return Status(Code::kFailedPrecondition, "replacing blocks: output " + output.id.ToString() + " was removed before");
-    }
-  }
+  RETURN_IF_ERROR(CheckNotRemoved(kDoing, command.outputs));
   return false;
 }
 
 Result<Replaced> MetadataIndex::ReplaceBlocks(ReplaceBlocksCommand command, kv::WriteBatch& batch) {
   ASSIGN_OR_RETURN(const bool done, CheckReplaceable(command));
   if (done) return Replaced{.already_done = true};
-  for (BlockMeta& output : command.outputs) AddBlock(std::move(output), command.time_ns, batch);
-  std::set<DayOfService> touched;
-  for (const Ulid& input : command.inputs) RemoveBlock(input, command.time_ns, touched, batch);
-  DropLabelSets(touched, batch);
+  Swap(std::move(command.outputs), command.inputs, command.time_ns, batch);
   return Replaced{};
+}
+
+void MetadataIndex::Swap(std::vector<BlockMeta> outputs, const std::vector<Ulid>& inputs, int64_t time_ns,
+                         kv::WriteBatch& batch) {
+  for (BlockMeta& output : outputs) AddBlock(std::move(output), time_ns, nullptr, batch);
+  std::set<DayOfService> touched;
+  for (const Ulid& input : inputs) RemoveBlock(input, time_ns, touched, batch);
+  DropLabelSets(touched, batch);
 }
 
 void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, std::set<DayOfService>& touched,
@@ -90,31 +111,24 @@ void MetadataIndex::RemoveBlock(const Ulid& id, int64_t removed_ns, std::set<Day
     RemoveFromTenant(tenant, bytes, batch);
   }
   Erase(BlockKey(id), batch);
-  if (version_.HasQueueOf(id)) Erase(QueueKey(QueueOf(*block), id), batch);
+  TakeFromPlaces(*block, batch);
   Write(RemovedKey(id), EncodeRemovedBlock(removed_ns, stored), batch);
   Write(RemovedByTimeKey(removed_ns, id), EncodeTombstone(TombstoneOf(*block, removed_ns)), batch);
+  CountRemoved(id, batch);
   blocks_removed_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void MetadataIndex::DropLabelSets(const std::set<DayOfService>& touched, kv::WriteBatch& batch) {
   if (touched.empty()) return;
-  // What earlier commands of the round wrote and the store does not have yet.
-  std::set<std::string> unwritten;
-  for (const auto& [key, pending] : overlay_) {
-    if (pending.value.has_value()) unwritten.insert(key);
-  }
-  // The keys of [begin, end) as they are after the last command, until `visit` answers false.
+  const OverlayReader reader = ReaderOfNow();
   const auto visit_keys = [&](const std::string& begin, const std::string& end,
                               const std::function<bool(const std::string&)>& visit) {
-    bool go_on = true;
-    const Status scanned = store_.Scan(Family::kState, begin, end, [&](std::string_view key, std::string_view) {
-      const std::string found(key);
-      if (!overlay_.contains(found)) go_on = visit(found);
-      return go_on;
+    const Status scanned = reader.Scan(Family::kState, begin, end, [&](std::string_view key, std::string_view) {
+      return visit(std::string(key));
     });
     CHECK(scanned.ok());
-    for (auto it = unwritten.lower_bound(begin); go_on && it != unwritten.end() && *it < end; ++it) go_on = visit(*it);
   };
+  std::vector<std::string> dropped;
   for (const DayOfService& gone : touched) {
     bool has_dataset = false;
     for (uint32_t c = 0; c < kDurationClasses && !has_dataset; ++c) {
@@ -133,14 +147,14 @@ void MetadataIndex::DropLabelSets(const std::set<DayOfService>& touched, kv::Wri
     }
     if (has_dataset) continue;
     const std::string prefix = LabelSetPrefix(gone.tenant, gone.service, gone.day);
-    std::vector<std::string> keys;
     visit_keys(prefix, PrefixEnd(prefix), [&](const std::string& key) {
-      keys.push_back(key);
+      dropped.push_back(key);
       return true;
     });
-    for (std::string& key : keys) Erase(std::move(key), batch);
-    label_sets_.Forget();
   }
+  if (dropped.empty()) return;
+  for (std::string& key : dropped) Erase(std::move(key), batch);
+  label_sets_.Forget();
 }
 
 void MetadataIndex::RemoveFromTenant(const std::string& tenant, uint64_t bytes, kv::WriteBatch& batch) {
@@ -164,58 +178,45 @@ Purged MetadataIndex::PurgeTombstones(const PurgeTombstonesCommand& command, kv:
     CHECK(removed.ok());
     Erase(RemovedByTimeKey(removed->removed_ns, id), batch);
     Erase(RemovedKey(id), batch);
+    CountPurged(id, command.time_ns, batch);
     ++purged.tombstones;
   }
   return purged;
 }
 
 Upgraded MetadataIndex::UpgradeState(const UpgradeStateCommand& command, kv::WriteBatch& batch) {
-  if (version_.number != 1) return {.blocks = 0, .done = true};
+  if (version_.IsUpgraded()) return {.blocks = 0, .done = true};
   Upgraded upgraded;
   StateVersion version = version_;
-  std::string stored;
   for (const Ulid& id : BlocksAbove(version_.upgraded_to, command.blocks_max)) {
     version.upgraded_to = id;
-    CHECK(Read(BlockKey(id), &stored));
-    const auto block = DecodeBlockEntry(stored);
-    CHECK(block.ok());
+    version.queued_to.reset();
     SetVersion(version);
-    WriteQueue(*block, batch);
+    BringPlaceUp(BlockEntryOf(id), batch);
     ++upgraded.blocks;
   }
   upgraded.done = upgraded.blocks < command.blocks_max;
   if (upgraded.done) {
-    SetVersion({2, std::nullopt});
-    batch.Put(Family::kState, VersionKey(), std::string(kStateVersion2));
+    SetVersion({3, std::nullopt, std::nullopt});
+    batch.Put(Family::kState, VersionKey(), std::string(kStateVersion3));
     batch.Delete(Family::kState, UpgradeKey());
+    upgraded_at_ = applying_;
   } else {
-    std::string value;
-    AppendId(value, *version_.upgraded_to);
-    batch.Put(Family::kState, UpgradeKey(), std::move(value));
+    batch.Put(Family::kState, UpgradeKey(), EncodeUpgradePlace(*version_.upgraded_to));
   }
   return upgraded;
 }
 
-// As they are after the last command: those in the store, less those that a command has removed since, with those that a
-// command has added.
 std::vector<Ulid> MetadataIndex::BlocksAbove(const std::optional<Ulid>& after, size_t limit) const {
   const std::string prefix = KindPrefix(KeyKind::kBlock);
   const std::string begin = after.has_value() ? BlockKey(*after) + '\0' : prefix;
-  const std::string end = PrefixEnd(prefix);
-  std::vector<std::string> keys;
-  const Status scanned = store_.Scan(Family::kState, begin, end, [&](std::string_view key, std::string_view) {
-    std::string found(key);
-    if (!overlay_.contains(found)) keys.push_back(std::move(found));
-    return keys.size() < limit;
-  });
-  CHECK(scanned.ok());
-  for (const auto& [key, pending] : overlay_) {
-    if (key >= begin && key < end && pending.value.has_value()) keys.push_back(key);
-  }
-  std::sort(keys.begin(), keys.end());
-  if (keys.size() > limit) keys.resize(limit);
   std::vector<Ulid> ids;
-  for (const std::string& key : keys) ids.push_back(ParseId(std::string_view(key).substr(prefix.size())));
+  const Status scanned =
+      ReaderOfNow().Scan(Family::kState, begin, PrefixEnd(prefix), [&](std::string_view key, std::string_view) {
+        ids.push_back(ParseId(key.substr(prefix.size())));
+        return ids.size() < limit;
+      });
+  CHECK(scanned.ok());
   return ids;
 }
 

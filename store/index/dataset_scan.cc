@@ -119,6 +119,16 @@ Result<bool> DatasetScan::DecodeIfItMatches(const ScannedDataset& scanned, Datas
   return true;
 }
 
+Result<bool> DatasetScan::CanMatch(const ScannedDataset& dataset, LabelSetStates& states) const {
+  if (selection_.selector == nullptr || selection_.selector->matchers().empty()) return true;
+  if (!dataset.head.lists_label_sets) return true;
+  for (size_t i = 0; i < dataset.head.label_set_count(); ++i) {
+    ASSIGN_OR_RETURN(const LabelSetState* state, states.Find(dataset, dataset.head.label_set(i)));
+    if (*state == LabelSetState::kMatches) return true;
+  }
+  return false;
+}
+
 Result<LabelSetState*> LabelSetStates::Find(const std::string& tenant, const std::string& service, int64_t min_time_ns,
                                             uint32_t number) {
   const uint64_t key = static_cast<uint64_t>(DayOf(min_time_ns)) << 32 | number;

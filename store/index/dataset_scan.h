@@ -24,6 +24,8 @@ struct ScannedDataset {
   DatasetEntryHead head;
 };
 
+class LabelSetStates;
+
 // Algorithm: 1 per tenant, name the services; 2 per service that the selector can mean, read which duration classes it has;
 // 3 per class, scan keys from (start - longest duration of the class) to end and visit entries that reach start.
 class DatasetScan {
@@ -43,6 +45,9 @@ class DatasetScan {
   // Decodes the entry. False, and no entry, when the dataset can have no part in an answer: hidden as a whole, or without a profile
   // of the selected type. Label sets are looked at elsewhere.
   Result<bool> DecodeIfItMatches(const ScannedDataset& dataset, DatasetEntry* entry) const;
+
+  // Whether the selector matches one of the dataset's label sets; one whose label sets are not listed always can.
+  Result<bool> CanMatch(const ScannedDataset& dataset, LabelSetStates& states) const;
 
   const kv::Reader& reader_;
   const BlockSelection& selection_;

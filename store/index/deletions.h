@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/ulid.h"
 #include "common/model/data_filter.h"
 #include "store/kv/key_value_store.h"
 

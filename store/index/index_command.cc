@@ -21,6 +21,7 @@ constexpr size_t kMessageBytesMax = 4096;
 constexpr std::pair<Code, uint64_t> kCodeNumbers[] = {
     {Code::kOk, 0},       {Code::kInvalidArgument, 1}, {Code::kUnimplemented, 2},
     {Code::kInternal, 3}, {Code::kNotFound, 4},        {Code::kFailedPrecondition, 5},
+    {Code::kResourceExhausted, 6},
 };
 
 std::vector<uint32_t> DecodePositions(MsgpackReader& in) {

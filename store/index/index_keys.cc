@@ -35,6 +35,18 @@ uint64_t ParseBigEndian(std::string_view bytes) {
   return __builtin_bswap64(big);
 }
 
+std::string KeyOfId(KeyKind kind, const Ulid& id) {
+  std::string key = KeyOf(kind, kIdBytes);
+  AppendId(key, id);
+  return key;
+}
+
+std::string KeyOfTenant(KeyKind kind, std::string_view tenant, size_t more_bytes) {
+  std::string key = KeyOf(kind, tenant.size() + 2 + more_bytes);
+  AppendName(key, tenant);
+  return key;
+}
+
 // Puts negative numbers below positive ones.
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
 
@@ -100,13 +112,16 @@ Ulid ParseId(std::string_view bytes) {
   return Ulid{{ParseBigEndian(bytes), ParseBigEndian(bytes.substr(8))}};
 }
 
+void AppendNumber(std::string& key, uint64_t number) { AppendBigEndian(key, number); }
+
+uint64_t ParseNumber(std::string_view bytes) {
+  CHECK(bytes.size() == kNumberBytes);
+  return ParseBigEndian(bytes);
+}
+
 std::string KindPrefix(KeyKind kind) { return KeyOf(kind, 0); }
 
-std::string BlockKey(const Ulid& id) {
-  std::string key = KeyOf(KeyKind::kBlock, kIdBytes);
-  AppendId(key, id);
-  return key;
-}
+std::string BlockKey(const Ulid& id) { return KeyOfId(KeyKind::kBlock, id); }
 
 std::string TenantPrefix() { return KeyOf(KeyKind::kTenant, 0); }
 
@@ -172,6 +187,62 @@ uint32_t ParseLabelSetNumber(std::string_view bytes) {
   for (const char c : bytes) number = number << 8 | static_cast<uint8_t>(c);
   return number;
 }
+
+std::string SettingsKey() { return KeyOf(KeyKind::kSettings, 0); }
+
+std::string ExpiryPrefix(std::string_view tenant) {
+  return KeyOfTenant(KeyKind::kExpiry, tenant, kTimeBytes + kIdBytes);
+}
+
+std::string ExpiryKey(std::string_view tenant, int64_t max_time_ns, const Ulid& id) {
+  std::string key = ExpiryPrefix(tenant);
+  AppendTime(key, max_time_ns);
+  AppendId(key, id);
+  return key;
+}
+
+std::string FailureKey(const Ulid& id) { return KeyOfId(KeyKind::kFailure, id); }
+
+std::string DeletionsOfBlockKey(const Ulid& id) { return KeyOfId(KeyKind::kDeletionsOfBlock, id); }
+
+std::string JobKey(uint64_t job) {
+  std::string key = KeyOf(KeyKind::kJob, kNumberBytes);
+  AppendNumber(key, job);
+  return key;
+}
+
+std::string JobOfBlockKey(const Ulid& id) { return KeyOfId(KeyKind::kJobOfBlock, id); }
+
+std::string NewestJobKey() { return KeyOf(KeyKind::kNewestJob, 0); }
+
+std::string DeletionKey(const Ulid& deletion) {
+  return KeyOfId(KeyKind::kDeletion, Ulid{{~deletion.bits.high, ~deletion.bits.low}});
+}
+
+Ulid ParseDeletionId(std::string_view bytes) {
+  const Ulid complement = ParseId(bytes);
+  return Ulid{{~complement.bits.high, ~complement.bits.low}};
+}
+
+std::string BlockOfDeletionPrefix(const Ulid& deletion) { return KeyOfId(KeyKind::kBlockOfDeletion, deletion); }
+
+std::string BlockOfDeletionKey(const Ulid& deletion, const Ulid& id) {
+  std::string key = BlockOfDeletionPrefix(deletion);
+  AppendId(key, id);
+  return key;
+}
+
+std::string PendingDeletionPrefix(std::string_view tenant) {
+  return KeyOfTenant(KeyKind::kPendingDeletion, tenant, kIdBytes);
+}
+
+std::string PendingDeletionKey(std::string_view tenant, const Ulid& deletion) {
+  std::string key = PendingDeletionPrefix(tenant);
+  AppendId(key, deletion);
+  return key;
+}
+
+std::string QuarantineKey(const Ulid& id) { return KeyOfId(KeyKind::kQuarantine, id); }
 
 std::string WindowPrefix() { return KeyOf(KeyKind::kWindow, 0); }
 

@@ -2,9 +2,18 @@
 // kIndexPrefix and one byte for its kind; numbers are big-endian, so that byte order is numeric order.
 //
 //   ib <id>                                                block
+//   ic                                                     settings (lifecycle_entries.h)
 //   id <tenant> <service> <class> <min time> <id>          dataset
+//   ie <tenant> <max time> <id>                            block, by the time of its newest profile (jobs.h)
+//   if <id>                                                failures of a block's jobs (jobs.h)
 //   ig <time> <id>                                         removed block, by the time of its removal (tombstones.h)
-//   iq <level> <shard> <tenant> <id>                       block in its queue (block_queue.h)
+//   ih <id>                                                deletions that concern a block, or did when it was removed (deletions.h)
+//   ij <number>                                            job (jobs.h)
+//   ik <id>                                                job that has the block
+//   im <deletion, complemented>                            deletion (deletions.h)
+//   in                                                     number of the newest job
+//   ip <deletion> <id>                                     block that still holds what the deletion names
+//   iq <level> <shard> <tenant> <id>                       block in its queue, free for a job (block_queue.h)
 //   ir <id>                                                removed block (tombstones.h)
 //   il <tenant> <service> <day> <number>                   label set
 //   is <tenant> <service>                                  service
@@ -12,6 +21,8 @@
 //   iu                                                     how far an upgrade of the state is
 //   iv                                                     version of the state
 //   iw <time> <id>                                         identities of a block in the dedup window
+//   ix <tenant> <deletion>                                 deletion that has blocks under ip
+//   iz <id>                                                block in quarantine (jobs.h)
 //
 // Tenants and services are escaped and terminated (AppendName), so that no name's keys lie between another's: a range
 // scan of one tenant cannot reach the next.
@@ -31,8 +42,17 @@ namespace brazier::index {
 inline constexpr char kIndexPrefix = 'i';
 enum class KeyKind : char {
   kBlock = 'b',
+  kSettings = 'c',
   kDataset = 'd',
+  kExpiry = 'e',
+  kFailure = 'f',
   kRemovedByTime = 'g',
+  kDeletionsOfBlock = 'h',
+  kJob = 'j',
+  kJobOfBlock = 'k',
+  kDeletion = 'm',
+  kNewestJob = 'n',
+  kBlockOfDeletion = 'p',
   kQueue = 'q',
   kRemoved = 'r',
   kLabelSet = 'l',
@@ -41,6 +61,8 @@ enum class KeyKind : char {
   kUpgrade = 'u',
   kVersion = 'v',
   kWindow = 'w',
+  kPendingDeletion = 'x',
+  kQuarantine = 'z',
 };
 
 // Class 0: up to 16 s; each further class four times as long; the last one without end.
@@ -58,8 +80,11 @@ void AppendTime(std::string& key, int64_t time_ns);
 int64_t ParseTime(std::string_view bytes);  // REQUIRES: 8 bytes
 void AppendId(std::string& key, const Ulid& id);
 Ulid ParseId(std::string_view bytes);  // REQUIRES: 16 bytes
+void AppendNumber(std::string& key, uint64_t number);
+uint64_t ParseNumber(std::string_view bytes);  // REQUIRES: 8 bytes
 inline constexpr size_t kTimeBytes = 8;
 inline constexpr size_t kIdBytes = 16;
+inline constexpr size_t kNumberBytes = 8;
 
 // The first bytes of all keys of the kind.
 std::string KindPrefix(KeyKind kind);
@@ -82,6 +107,23 @@ inline int64_t DayOf(int64_t min_time_ns) { return min_time_ns / kDayNs; }  // R
 std::string LabelSetPrefix(std::string_view tenant, std::string_view service, int64_t day);
 void AppendLabelSetNumber(std::string& key, uint32_t number);
 uint32_t ParseLabelSetNumber(std::string_view bytes);  // REQUIRES: 4 bytes
+std::string SettingsKey();
+// Blocks of a tenant in the order of their newest profiles.
+std::string ExpiryPrefix(std::string_view tenant);
+std::string ExpiryKey(std::string_view tenant, int64_t max_time_ns, const Ulid& id);
+std::string FailureKey(const Ulid& id);
+std::string DeletionsOfBlockKey(const Ulid& id);
+std::string JobKey(uint64_t job);
+std::string JobOfBlockKey(const Ulid& id);
+std::string NewestJobKey();
+// In the order from the newest id to the oldest.
+std::string DeletionKey(const Ulid& deletion);
+Ulid ParseDeletionId(std::string_view bytes);  // REQUIRES: 16 bytes
+std::string BlockOfDeletionPrefix(const Ulid& deletion);
+std::string BlockOfDeletionKey(const Ulid& deletion, const Ulid& id);
+std::string PendingDeletionPrefix(std::string_view tenant);
+std::string PendingDeletionKey(std::string_view tenant, const Ulid& deletion);
+std::string QuarantineKey(const Ulid& id);
 std::string WindowPrefix();
 std::string WindowKey(int64_t time_ns, const Ulid& id);
 // The smallest key above all keys that begin with `prefix`. REQUIRES: a prefix of this file.

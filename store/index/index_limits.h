@@ -12,7 +12,8 @@ inline constexpr size_t kServiceBytesMax = 4096;
 inline constexpr size_t kProfileTypeBytesMax = 1024;
 inline constexpr size_t kDatasetsPerBlockMax = 200'000;
 inline constexpr size_t kProfileTypesPerDatasetMax = 1024;
-inline constexpr size_t kSectionsPerDatasetMax = 64;
+inline constexpr size_t kSectionsPerDatasetMax = 16'384;  // compacted ones have one for every 2 MiB of samples, and for every hour
+inline constexpr size_t kLabelTextBytesMax = 64u << 10;   // a name or a value: what the decoder of metadata takes
 inline constexpr uint32_t kProfilesPerDatasetMax = 16u << 20;
 inline constexpr uint32_t kLevelMax = 64;
 inline constexpr uint64_t kObjectBytesMax = uint64_t{1} << 40;
@@ -31,6 +32,8 @@ inline constexpr size_t kWorkerBytesMax = 256;
 inline constexpr size_t kReasonBytesMax = 512;
 inline constexpr size_t kSelectorBytesMax = 8'192;
 inline constexpr size_t kBlocksPerDeletionMax = 50'000;
+inline constexpr size_t kEntriesPerDeletionMax = 1'000'000;  // of datasets that are looked at
+inline constexpr size_t kDeletionsPerBlockMax = 100;         // that wait for the block to be rewritten
 
 // Of the memory of identities. One command may ask for no more than this; the default is 64 MiB.
 inline constexpr uint64_t kDedupBytesMax = uint64_t{1} << 30;

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 
+#include "store/index/block_marks.h"
 #include "store/index/dataset_scan.h"
+#include "store/index/deletions.h"
 #include "store/index/index_entries.h"
 #include "store/index/index_keys.h"
 #include "store/index/label_set_table.h"
+#include "store/index/lifecycle_entries.h"
 
 namespace brazier::index {
 namespace {
@@ -16,13 +19,25 @@ using kv::Family;
 class Finder final : public DatasetScan {
  public:
   Finder(const kv::Reader& reader, const BlockSelection& selection, const QueryLimits& limits)
-      : DatasetScan(reader, selection, limits), states_(reader, selection.selector, limits.label_sets_max) {}
+      : DatasetScan(reader, selection, limits),
+        states_(reader, selection.selector, limits.label_sets_max),
+        marks_(reader) {}
 
-  std::vector<BlockMeta> TakeBlocks() { return GroupByBlock(std::move(found_)); }
+  Result<std::vector<BlockMeta>> Find() {
+    RETURN_IF_ERROR(marks_.Load(selection_, limits_));
+    RETURN_IF_ERROR(Run());
+    std::vector<BlockMeta> blocks = GroupByBlock(std::move(found_));
+    for (BlockMeta& block : blocks) {
+      block.deletions = marks_.DeletionsOf(block.id);
+      ASSIGN_OR_RETURN(block.quarantine, marks_.QuarantineOf(block.id));
+    }
+    return blocks;
+  }
 
  private:
   Status Visit(const ScannedDataset& dataset) override {
-    ASSIGN_OR_RETURN(const bool can_match, CanMatch(dataset));
+    if (marks_.DeletedOf(dataset) == BlockMarks::Deleted::kAll) return Status();
+    ASSIGN_OR_RETURN(const bool can_match, CanMatch(dataset, states_));
     if (!can_match) return Status();
     found_.emplace_back().id = dataset.id;
     ASSIGN_OR_RETURN(const bool matches, DecodeIfItMatches(dataset, &found_.back().entry));
@@ -35,17 +50,8 @@ class Finder final : public DatasetScan {
     return Status();
   }
 
-  Result<bool> CanMatch(const ScannedDataset& dataset) {
-    if (selection_.selector == nullptr || selection_.selector->matchers().empty()) return true;
-    if (!dataset.head.lists_label_sets) return true;
-    for (size_t i = 0; i < dataset.head.label_set_count(); ++i) {
-      ASSIGN_OR_RETURN(const LabelSetState* state, states_.Find(dataset, dataset.head.label_set(i)));
-      if (*state == LabelSetState::kMatches) return true;
-    }
-    return false;
-  }
-
   LabelSetStates states_;
+  BlockMarks marks_;
   std::vector<FoundDataset> found_;
 };
 
@@ -61,9 +67,7 @@ TenantSummary SummaryOf(const TenantEntry& entry) {
 
 Result<std::vector<BlockMeta>> FindBlocks(const kv::Reader& reader, const BlockSelection& selection,
                                           const QueryLimits& limits) {
-  Finder finder(reader, selection, limits);
-  RETURN_IF_ERROR(finder.Run());
-  return finder.TakeBlocks();
+  return Finder(reader, selection, limits).Find();
 }
 
 Result<std::vector<std::string>> ListServices(const kv::Reader& reader, std::string_view tenant) {
@@ -162,6 +166,12 @@ Result<BlockMeta> ReadBlock(const kv::Reader& reader, const Ulid& id) {
       block.symbols.push_back({dataset.tenant, *entry.shared_symbols});
     }
   }
+  ASSIGN_OR_RETURN(block.deletions, DeletionsOf(reader, id));
+  const auto quarantine = reader.Get(Family::kState, QuarantineKey(id));
+  if (quarantine.status().code() == Code::kNotFound) return block;
+  RETURN_IF_ERROR(quarantine.status());
+  ASSIGN_OR_RETURN(QuarantinedBlock quarantined, DecodeQuarantine(id, *quarantine));
+  block.quarantine = std::move(quarantined.reason);
   return block;
 }
 

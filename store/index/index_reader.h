@@ -41,6 +41,8 @@ struct QueryLimits {
 // Blocks that can match, sorted by id, each with the datasets that can match and their tenants' shared symbols, both sorted.
 // A dataset matches when its time range meets [start, end], it is not hidden as a whole, and one of its label sets matches the
 // selector; one whose label sets are not listed always can. Identities are not kept; label sets are left out.
+// Blocks in quarantine are named too, with the reason in `quarantine`: they must not be read. `deletions` are filters of the selection's
+// tenants that hold for the block: what they name does not count any more. Datasets of which that is all are left out.
 // kResourceExhausted, reason "index_query_limit", when the answer would be over a limit; kCorruption for damaged state.
 // Cost: one seek per (service, duration class), and one step per entry of at most five times the range; with a selector also
 // a hash look-up per label set of such an entry, and one read per distinct (service, day, label set).
@@ -49,14 +51,15 @@ Result<std::vector<BlockMeta>> FindBlocks(const kv::Reader& reader, const BlockS
 
 struct LabelAnswer {
   std::vector<Report> reports;  // in the order of the requests
-  // Datasets that had to be left out: they must be read from their blocks, and the reports of both merged. As of FindBlocks.
+  // Datasets that had to be left out: they must be read from their blocks, and the reports of both merged. As of FindBlocks, but that
+  // none is in quarantine: those are left out of everything.
   std::vector<BlockMeta> unanswered;
   uint64_t datasets_answered = 0;
   int64_t newest_data_ns = 0;  // of the datasets that were answered; 0 without any
 };
 // Reports of label kinds (common/model/label_report.h) over the series that match and have a profile in [start, end] that is not
 // hidden. Equal to what reading the blocks answers, once `unanswered` is read too. A dataset is unanswered when its label sets are
-// not listed; or when it reaches beyond the range or has hidden profiles, so that nobody can tell which of its series count, and one
+// not listed; or when it reaches beyond the range, has hidden profiles or deleted ones, so that nobody can tell which of its series count, and one
 // that matches would add something to a report.
 // Errors as of FindBlocks; "index_query_limit" also for reports of more than label_bytes_max. kInvalidArgument for other kinds.
 // Cost: as FindBlocks with a selector, whether there is one or not; what it builds is the answer. No block is read.
@@ -81,8 +84,8 @@ Result<std::vector<std::pair<std::string, TenantSummary>>> ListTenants(const kv:
 
 // Ids of known blocks in their order, above `after` when there is one, at most `limit`.
 Result<std::vector<Ulid>> ListBlockIds(const kv::Reader& reader, const std::optional<Ulid>& after, size_t limit);
-// A block as AddBlocks took it, with all datasets and their hidden profiles, without identities. kNotFound when the id is
-// not known; kCorruption when one of the block's entries is damaged or missing.
+// A block as AddBlocks took it, with all datasets and their hidden profiles, without identities; with the deletions that hold for it,
+// of all tenants, and its quarantine. kNotFound when the id is not known; kCorruption when one of the block's entries is damaged or missing.
 Result<BlockMeta> ReadBlock(const kv::Reader& reader, const Ulid& id);
 Result<bool> HasBlock(const kv::Reader& reader, const Ulid& id);
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "common/model/label_report.h"
+#include "store/index/block_marks.h"
 #include "store/index/dataset_scan.h"
 #include "store/index/index_keys.h"
 #include "store/index/index_reader.h"
@@ -18,7 +19,9 @@ class LabelQuery final : public DatasetScan {
  public:
   LabelQuery(const kv::Reader& reader, const BlockSelection& selection, const std::vector<ReportRequest>& requests,
              const QueryLimits& limits)
-      : DatasetScan(reader, selection, limits), states_(reader, selection.selector, limits.label_sets_max) {
+      : DatasetScan(reader, selection, limits),
+        states_(reader, selection.selector, limits.label_sets_max),
+        marks_(reader) {
     for (const ReportRequest& request : requests) reports_.emplace_back(request);
   }
 
@@ -43,6 +46,7 @@ class LabelQuery final : public DatasetScan {
   Result<bool> IsCovered(const Waiting& waiting, uint32_t number);
 
   LabelSetStates states_;
+  BlockMarks marks_;
   std::vector<LabelReport> reports_;
   std::vector<Waiting> waiting_;
   size_t service_begins_ = 0;  // position in waiting_ where the service in hand begins
@@ -54,9 +58,13 @@ class LabelQuery final : public DatasetScan {
 
 Status LabelQuery::Visit(const ScannedDataset& dataset) {
   const DatasetEntryHead& head = dataset.head;
+  const BlockMarks::Deleted deleted = marks_.DeletedOf(dataset);
+  if (deleted == BlockMarks::Deleted::kAll) return Status();
+  ASSIGN_OR_RETURN(const std::string quarantine, marks_.QuarantineOf(dataset.id));
+  if (!quarantine.empty()) return Status();
   if (!head.lists_label_sets) return Wait(dataset);
   if (head.hidden == HiddenProfiles::kAll) return Status();
-  const bool counts_as_a_whole = head.hidden == HiddenProfiles::kNone && dataset.min_time_ns >= selection_.start_ns &&
+  const bool counts_as_a_whole = deleted == BlockMarks::Deleted::kNothing && head.hidden == HiddenProfiles::kNone && dataset.min_time_ns >= selection_.start_ns &&
                                  head.max_time_ns <= selection_.end_ns;
   return counts_as_a_whole ? CountAll(dataset) : Wait(dataset);
 }
@@ -157,6 +165,7 @@ Result<bool> LabelQuery::IsCovered(const Waiting& waiting, uint32_t number) {
 }
 
 Result<LabelAnswer> LabelQuery::Finish() {
+  RETURN_IF_ERROR(marks_.Load(selection_, limits_));
   RETURN_IF_ERROR(Run());
   std::vector<FoundDataset> unanswered;
   for (Waiting& waiting : waiting_) {
@@ -168,6 +177,7 @@ Result<LabelAnswer> LabelQuery::Finish() {
     }
   }
   answer_.unanswered = GroupByBlock(std::move(unanswered));
+  for (BlockMeta& block : answer_.unanswered) block.deletions = marks_.DeletionsOf(block.id);
   for (LabelReport& report : reports_) answer_.reports.push_back(report.Take());
   return std::move(answer_);
 }

@@ -1,18 +1,18 @@
 // One AddBlocks, in order:
-//  1 decode and validate all of it; refuse it as a whole otherwise;
+//  1 decode and validate all of it; refuse it as a whole otherwise, and when one of its objects is condemned;
 //  2 forget identities older than the window at the command's time;
 //  3 per block: known by id, or removed and not forgotten yet -> answer from its entry; else
 //    a. hide profiles whose identity the window holds, remember all of its identities as the newest entry;
-//    b. give numbers to label sets; write the dataset entries, the services' and tenants' entries, the block entry, its place
-//       in its queue;
+//    b. give numbers to label sets; write the dataset entries, the services' and tenants' entries, the block entry, its places;
 //  4 forget the oldest entries while the window is over its bytes, never the newest one.
-// The other commands are in compaction_commands.cc.
+// The other commands are in *_commands.cc.
 #include "store/index/metadata_index.h"
 
 #include <algorithm>
 
 #include "common/base/check.h"
 #include "store/index/index_keys.h"
+#include "store/index/job_command.h"
 #include "store/index/tombstones.h"
 
 namespace brazier::index {
@@ -63,6 +63,14 @@ Status MetadataIndex::Load() {
   return bad;
 }
 
+// Of a command whose answer is a count.
+template <typename Command, typename Answer>
+std::string MetadataIndex::Count(const Result<Command>& decoded, Answer (MetadataIndex::*apply)(const Command&, kv::WriteBatch&),
+                                 kv::WriteBatch& batch) {
+  if (!decoded.ok()) return EncodeCountAnswer(decoded.status());
+  return EncodeCountAnswer((this->*apply)(*decoded, batch));
+}
+
 std::string MetadataIndex::Apply(uint64_t index, std::string_view command, kv::WriteBatch& batch) {
   CHECK(index > applying_);
   applying_ = index;
@@ -87,6 +95,30 @@ std::string MetadataIndex::Apply(uint64_t index, std::string_view command, kv::W
       if (!decoded.ok()) return EncodeUpgradeStateAnswer(decoded.status());
       return EncodeUpgradeStateAnswer(UpgradeState(*decoded, batch));
     }
+    case CommandKind::kLeaseJobs: {
+      const auto decoded = DecodeLeaseJobsCommand(command);
+      if (!decoded.ok()) return EncodeLeaseJobsAnswer(decoded.status());
+      return EncodeLeaseJobsAnswer(LeaseJobs(*decoded, batch));
+    }
+    case CommandKind::kFinishJob: {
+      auto decoded = DecodeFinishJobCommand(command);
+      if (!decoded.ok()) return EncodeFinishJobAnswer(decoded.status());
+      return EncodeFinishJobAnswer(FinishJob(std::move(decoded).value(), batch));
+    }
+    case CommandKind::kReturnJob: return Count(DecodeReturnJobCommand(command), &MetadataIndex::ReturnJob, batch);
+    case CommandKind::kForgetFailures:
+      return Count(DecodeForgetFailuresCommand(command), &MetadataIndex::ForgetFailures, batch);
+    case CommandKind::kQuarantineBlocks:
+      return Count(DecodeQuarantineBlocksCommand(command), &MetadataIndex::QuarantineBlocks, batch);
+    case CommandKind::kReleaseBlocks:
+      return Count(DecodeReleaseBlocksCommand(command), &MetadataIndex::ReleaseBlocks, batch);
+    case CommandKind::kCondemnObjects:
+      return Count(DecodeCondemnObjectsCommand(command), &MetadataIndex::CondemnObjects, batch);
+    case CommandKind::kDeleteData: return Count(DecodeDeleteDataCommand(command), &MetadataIndex::DeleteData, batch);
+    case CommandKind::kForgetDeletions:
+      return Count(DecodeForgetDeletionsCommand(command), &MetadataIndex::ForgetDeletions, batch);
+    case CommandKind::kSetCompaction:
+      return Count(DecodeSetCompactionCommand(command), &MetadataIndex::SetCompaction, batch);
   }
   CHECK(false);
 }
@@ -94,9 +126,12 @@ std::string MetadataIndex::Apply(uint64_t index, std::string_view command, kv::W
 void MetadataIndex::Applied(uint64_t index) {
   if (index >= applying_) {
     overlay_.clear();
-    return;
+  } else {
+    std::erase_if(overlay_, [index](const auto& item) { return item.second.index <= index; });
   }
-  std::erase_if(overlay_, [index](const auto& item) { return item.second.index <= index; });
+  if (upgraded_at_ == 0 || index < upgraded_at_) return;
+  upgraded_at_ = 0;
+  if (observer_ != nullptr) observer_->Restored();
 }
 
 Status MetadataIndex::Restored(uint64_t index) {
@@ -105,7 +140,10 @@ Status MetadataIndex::Restored(uint64_t index) {
   service_classes_.clear();
   label_sets_.Forget();
   window_ = IdentityWindow(hash_seed_);
-  return Load().Annotate("restoring the metadata index");
+  upgraded_at_ = 0;
+  RETURN_IF_ERROR(Load().Annotate("restoring the metadata index"));
+  if (observer_ != nullptr) observer_->Restored();
+  return Status::Ok();
 }
 
 bool MetadataIndex::Read(const std::string& key, std::string* value) const {
@@ -124,24 +162,40 @@ bool MetadataIndex::Read(const std::string& key, std::string* value) const {
 
 void MetadataIndex::Write(std::string key, std::string value, kv::WriteBatch& batch) {
   batch.Put(Family::kState, key, value);
-  overlay_.insert_or_assign(std::move(key), Pending{applying_, std::move(value)});
+  overlay_.insert_or_assign(std::move(key), PendingWrite{applying_, std::move(value)});
 }
 
 void MetadataIndex::Erase(std::string key, kv::WriteBatch& batch) {
   batch.Delete(Family::kState, key);
-  overlay_.insert_or_assign(std::move(key), Pending{applying_, std::nullopt});
+  overlay_.insert_or_assign(std::move(key), PendingWrite{applying_, std::nullopt});
 }
 
 void MetadataIndex::SetVersion(const StateVersion& version) {
   version_ = version;
-  needs_upgrade_.store(version.number == 1, std::memory_order_relaxed);
+  needs_upgrade_.store(!version.IsUpgraded(), std::memory_order_relaxed);
 }
 
-std::vector<AddedBlock> MetadataIndex::AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch) {
-  if (version_.number == 0) {
-    batch.Put(Family::kState, VersionKey(), std::string(kStateVersion2));
-    SetVersion({2, std::nullopt});
+void MetadataIndex::EnsureVersion(kv::WriteBatch& batch) {
+  if (version_.number != 0) return;
+  batch.Put(Family::kState, VersionKey(), std::string(kStateVersion3));
+  SetVersion({3, std::nullopt, std::nullopt});
+}
+
+Result<std::vector<AddedBlock>> MetadataIndex::AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch) {
+  std::vector<std::optional<std::string>> removed(command.blocks.size());
+  for (size_t i = 0; i < removed.size(); ++i) {
+    std::string stored;
+    if (!Read(RemovedKey(command.blocks[i].id), &stored)) continue;
+    const auto tombstone = DecodeRemovedBlock(stored);
+    CHECK(tombstone.ok());
+    // Whoever sends it must not be told that its data is safe: the object will be deleted.
+    if (tombstone->is_condemned) {
+      return Status(Code::kFailedPrecondition, "block " + command.blocks[i].id.ToString() +
+                                                   " came too late: its object was taken for an orphan and is deleted");
+    }
+    removed[i] = std::move(stored);
   }
+  EnsureVersion(batch);
   // Entries' times ascend strictly, so the order of keys is the order of arrival even when clocks go back.
   int64_t time_ns = command.time_ns;
   if (!window_.entries().empty()) {
@@ -150,13 +204,15 @@ std::vector<AddedBlock> MetadataIndex::AddBlocks(AddBlocksCommand command, kv::W
   ForgetIdentities(time_ns, {command.dedup.window_ns, UINT64_MAX}, batch);
   std::vector<AddedBlock> added;
   added.reserve(command.blocks.size());
-  for (BlockMeta& block : command.blocks) added.push_back(AddBlock(std::move(block), time_ns++, batch));
+  for (size_t i = 0; i < removed.size(); ++i) {
+    added.push_back(AddBlock(std::move(command.blocks[i]), time_ns++, removed[i] ? &*removed[i] : nullptr, batch));
+  }
   ForgetIdentities(time_ns, {INT64_MAX, command.dedup.bytes_max}, batch);
   window_identities_.store(window_.size(), std::memory_order_relaxed);
   return added;
 }
 
-AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBatch& batch) {
+AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, const std::string* removed, kv::WriteBatch& batch) {
   AddedBlock added;
   const std::string key = BlockKey(block.id);
   std::string stored;
@@ -164,12 +220,12 @@ AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBa
   if (Read(key, &stored)) {
     added.already_known = true;
     known = stored;
-  } else if (Read(RemovedKey(block.id), &stored)) {
+  } else if (removed != nullptr) {
     // A late repeat: what was removed does not come back.
     added.already_known = true;
-    const auto removed = DecodeRemovedBlock(stored);
-    CHECK(removed.ok());
-    known = removed->entry;
+    const auto tombstone = DecodeRemovedBlock(*removed);
+    CHECK(tombstone.ok());
+    known = tombstone->entry;
   }
   if (added.already_known) {
     auto entry = DecodeBlockEntry(known);
@@ -182,7 +238,7 @@ AddedBlock MetadataIndex::AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBa
   }
   HideRepeats(block, time_ns, batch);
   Write(key, EncodeBlockEntry(block), batch);
-  WriteQueue(block, batch);
+  PlaceBlock(block, batch);
   WriteTenants(block, batch);
   for (const DatasetMeta& dataset : block.datasets) WriteService(dataset, batch);
   WriteDatasets(block, batch);

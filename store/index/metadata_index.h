@@ -25,7 +25,11 @@
 #include "store/index/identity_window.h"
 #include "store/index/index_command.h"
 #include "store/index/index_entries.h"
+#include "store/index/job_command.h"
+#include "store/index/jobs.h"
 #include "store/index/label_set_table.h"
+#include "store/index/lifecycle_entries.h"
+#include "store/index/overlay_reader.h"
 #include "store/index/state_version.h"
 #include "store/kv/key_value_store.h"
 
@@ -47,6 +51,10 @@ class MetadataIndex {
   // object is of no use.
   Status Restored(uint64_t index);
 
+  // Tells it of the queues from the next command on; null: nobody. Nothing of a state that is not upgraded, and Restored when it
+  // is. Consensus thread, or before it runs. Borrowed.
+  void SetObserver(QueueObserver* observer) { observer_ = observer; }
+
   static constexpr size_t kServicesCachedMax = 65'536;
 
   // Counts for metrics. Thread-safe.
@@ -58,10 +66,6 @@ class MetadataIndex {
   bool needs_upgrade() const { return needs_upgrade_.load(std::memory_order_relaxed); }
 
  private:
-  struct Pending {
-    uint64_t index = 0;
-    std::optional<std::string> value;  // none: deleted
-  };
   MetadataIndex(const kv::KeyValueStore& store, uint64_t hash_seed);
   Status Load();
 
@@ -72,8 +76,17 @@ class MetadataIndex {
   void Erase(std::string key, kv::WriteBatch& batch);
   void SetVersion(const StateVersion& version);
 
-  std::vector<AddedBlock> AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch);
-  AddedBlock AddBlock(BlockMeta block, int64_t time_ns, kv::WriteBatch& batch);
+  template <typename Command, typename Answer>
+  std::string Count(const Result<Command>& decoded, Answer (MetadataIndex::*apply)(const Command&, kv::WriteBatch&),
+                    kv::WriteBatch& batch);
+  // An empty state begins with this program's version. REQUIRES: the command writes something.
+  void EnsureVersion(kv::WriteBatch& batch);
+  // The state as after the last command, for walks. Of no use any more once something is written.
+  OverlayReader ReaderOfNow() const { return OverlayReader(store_, overlay_); }
+
+  Result<std::vector<AddedBlock>> AddBlocks(AddBlocksCommand command, kv::WriteBatch& batch);
+  // `removed`: its tombstone by id; null: it has none.
+  AddedBlock AddBlock(BlockMeta block, int64_t time_ns, const std::string* removed, kv::WriteBatch& batch);
   void HideRepeats(BlockMeta& block, int64_t time_ns, kv::WriteBatch& batch);
   void WriteDatasets(BlockMeta& block, kv::WriteBatch& batch);
   std::optional<std::vector<uint32_t>> InternLabelSets(const DatasetMeta& dataset, kv::WriteBatch& batch);
@@ -82,10 +95,15 @@ class MetadataIndex {
   void ForgetIdentities(int64_t now_ns, const DedupBounds& bounds, kv::WriteBatch& batch);
 
   // compaction_commands.cc
-  void WriteQueue(const BlockMeta& block, kv::WriteBatch& batch);
   Result<Replaced> ReplaceBlocks(ReplaceBlocksCommand command, kv::WriteBatch& batch);
   // OK when the replacement can be made, true when it was made before.
   Result<bool> CheckReplaceable(const ReplaceBlocksCommand& command) const;
+  // Shared with FinishJob. Bytes of entries in one command; outputs that may not come.
+  Status CheckEntryBytes(std::string_view doing, size_t bytes) const;
+  Status CheckNotRemoved(std::string_view doing, const std::vector<BlockMeta>& outputs) const;
+  bool IsPresent(const Ulid& id) const;
+  bool IsRemoved(const Ulid& id) const;  // and was in the index before
+  void Swap(std::vector<BlockMeta> outputs, const std::vector<Ulid>& inputs, int64_t time_ns, kv::WriteBatch& batch);
   // (tenant, service, day) that had a dataset removed.
   struct DayOfService {
     std::string tenant;
@@ -101,16 +119,58 @@ class MetadataIndex {
   Upgraded UpgradeState(const UpgradeStateCommand& command, kv::WriteBatch& batch);
   std::vector<Ulid> BlocksAbove(const std::optional<Ulid>& after, size_t limit) const;
 
+  // block_places.cc: where a block is: free in its queue, in a job, in quarantine; by time of expiry.
+  void PlaceBlock(const BlockMeta& block, kv::WriteBatch& batch);       // one that is new
+  void TakeFromPlaces(const BlockMeta& block, kv::WriteBatch& batch);   // one that goes
+  void BringPlaceUp(const BlockMeta& block, kv::WriteBatch& batch);     // to this version
+  void Enqueue(const BlockMeta& block, const FailedBlock& failure, kv::WriteBatch& batch);
+  void Dequeue(const BlockMeta& block, kv::WriteBatch& batch);
+  void TellQueued(const QueueName& queue, const QueuedBlock& block, const FailedBlock& failure) const;
+  BlockMeta BlockEntryOf(const Ulid& id) const;  // REQUIRES: present
+  FailedBlock FailureOf(const Ulid& id) const;
+  void SetFailure(const FailedBlock& failure, kv::WriteBatch& batch);
+  std::optional<JobOfBlock> JobOf(const Ulid& id) const;
+  // Free again, from `failure.not_before_ns` on. REQUIRES: in the job
+  void FreeFromJob(const Job& job, const JobOfBlock& place, const FailedBlock& failure, kv::WriteBatch& batch);
+  // False: it is not known, or in quarantine already. `left_job`: that it was in, else 0.
+  bool Quarantine(const BadInput& bad, int64_t time_ns, uint64_t* left_job, kv::WriteBatch& batch);
+
+  // job_commands.cc
+  Result<std::vector<LeasedJob>> LeaseJobs(const LeaseJobsCommand& command, kv::WriteBatch& batch);
+  LeasedJob LeaseNewJob(const JobLease& lease, int64_t time_ns, kv::WriteBatch& batch);
+  Result<JobFinished> FinishJob(FinishJobCommand command, kv::WriteBatch& batch);
+  Status CheckFinishable(const FinishJobCommand& command, const Job& job) const;
+  bool WasFinished(const FinishJobCommand& command) const;
+  uint64_t ReturnJob(const ReturnJobCommand& command, kv::WriteBatch& batch);
+  uint64_t ForgetFailures(const ForgetFailuresCommand& command, kv::WriteBatch& batch);
+  std::optional<Job> ReadJob(uint64_t id) const;
+
+  // lifecycle_commands.cc
+  uint64_t QuarantineBlocks(const QuarantineBlocksCommand& command, kv::WriteBatch& batch);
+  uint64_t ReleaseBlocks(const ReleaseBlocksCommand& command, kv::WriteBatch& batch);
+  uint64_t CondemnObjects(const CondemnObjectsCommand& command, kv::WriteBatch& batch);
+  uint64_t SetCompaction(const SetCompactionCommand& command, kv::WriteBatch& batch);
+
+  // deletion_commands.cc
+  Result<uint64_t> DeleteData(const DeleteDataCommand& command, kv::WriteBatch& batch);
+  uint64_t ForgetDeletions(const ForgetDeletionsCommand& command, kv::WriteBatch& batch);
+  std::vector<NotedDeletion> DeletionsNoted(const Ulid& block) const;
+  Deletion ReadDeletionOfNow(const Ulid& id) const;  // REQUIRES: it is there
+  void CountRemoved(const Ulid& block, kv::WriteBatch& batch);
+  void CountPurged(const Ulid& block, int64_t time_ns, kv::WriteBatch& batch);
+
   const kv::KeyValueStore& store_;
   const uint64_t hash_seed_;
   IdentityWindow window_;
   StateVersion version_;  // as after the last command
   uint64_t applying_ = 0;  // index of the command being applied
-  std::unordered_map<std::string, Pending> overlay_;
+  Overlay overlay_;
   // Service entries as they are after the last command, so that known services cost no read. At most kServicesCachedMax;
   // then it starts anew.
   std::unordered_map<std::string, uint32_t> service_classes_;
   LabelSetTable label_sets_;
+  QueueObserver* observer_ = nullptr;
+  uint64_t upgraded_at_ = 0;  // index of the command that ended an upgrade; the observer hears of it when the store has it
   std::atomic<uint64_t> window_identities_{0};
   std::atomic<uint64_t> profiles_hidden_{0};
   std::atomic<uint64_t> blocks_added_{0};

@@ -15,6 +15,7 @@ using kv::Family;
 constexpr uint64_t kVersion = 1;
 constexpr size_t kTombstoneFields = 5;
 constexpr size_t kRemovedFields = 3;
+constexpr size_t kCondemnedFields = 4;
 
 size_t Begin(MsgpackReader& in, size_t known) {
   const size_t fields = in.Array();
@@ -68,13 +69,14 @@ Result<Tombstone> DecodeTombstone(const Ulid& id, int64_t removed_ns, std::strin
   return tombstone;
 }
 
-std::string EncodeRemovedBlock(int64_t removed_ns, std::string_view block_entry) {
+std::string EncodeRemovedBlock(int64_t removed_ns, std::string_view block_entry, bool is_condemned) {
   MsgpackWriter out;
   out.Reserve(block_entry.size() + 16);
-  out.Array(kRemovedFields);
+  out.Array(is_condemned ? kCondemnedFields : kRemovedFields);
   out.Uint(kVersion);
   out.Int(removed_ns);
   out.Bin(AsBytes(block_entry));
+  if (is_condemned) out.Bool(true);
   return out.Take();
 }
 
@@ -84,7 +86,8 @@ Result<RemovedBlock> DecodeRemovedBlock(std::string_view value) {
   RemovedBlock removed;
   removed.removed_ns = in.Int();
   removed.entry = AsString(in.Bin());
-  RETURN_IF_ERROR(End(in, fields, kRemovedFields));
+  if (in.ok() && fields >= kCondemnedFields) removed.is_condemned = in.Bool();
+  RETURN_IF_ERROR(End(in, fields, fields >= kCondemnedFields ? kCondemnedFields : kRemovedFields));
   return removed;
 }
 

@@ -1,5 +1,6 @@
 // Tombstones: what is kept of a block that was removed from the index, until its object is known to be deleted. As long as it
-// is there the block does not come back: AddBlocks of its id is answered as a repeat.
+// is there the block does not come back: AddBlocks of its id is answered as a repeat. An object that was condemned has one too, and
+// AddBlocks of it is refused.
 //
 // Two keys each: by id, with all that answers a repeat, and by time of removal, with what names the object
 // (docs/format/index.md). The state machine keeps them; listing is over a snapshot. Values and functions without state: any thread.
@@ -37,8 +38,9 @@ Result<Tombstone> DecodeTombstone(const Ulid& id, int64_t removed_ns, std::strin
 struct RemovedBlock {
   int64_t removed_ns = 0;
   std::string_view entry;  // of the value
+  bool is_condemned = false;  // it was never in the index (CondemnObjects): a repeat of it is refused
 };
-std::string EncodeRemovedBlock(int64_t removed_ns, std::string_view block_entry);
+std::string EncodeRemovedBlock(int64_t removed_ns, std::string_view block_entry, bool is_condemned = false);
 Result<RemovedBlock> DecodeRemovedBlock(std::string_view value);
 
 std::string RemovedKey(const Ulid& id);

@@ -4,6 +4,7 @@
 #include <string>
 #include <tuple>
 
+#include "common/codec/block_meta_msgpack.h"
 #include "common/model/tenant.h"
 #include "store/index/index_limits.h"
 
@@ -25,8 +26,20 @@ Status CheckTimes(int64_t min_time_ns, int64_t max_time_ns) {
                          std::to_string(max_time_ns) + " are not a range of times since 1970");
 }
 
+bool IsChunk(SectionKind kind) {
+  return kind == SectionKind::kSampleChunk || kind == SectionKind::kHourSamples || kind == SectionKind::kDaySamples;
+}
+
+// Kinds of later versions pass: their readers know what to do with them.
 Status CheckSection(const SectionRef& section, uint64_t object_size) {
   if (section.kind == SectionKind{0}) return InvalidArgument("a section has kind 0");
+  if (IsChunk(section.kind)) {
+    if (section.row_count == 0) return InvalidArgument("a chunk of no rows");
+    RETURN_IF_ERROR(CheckTimes(section.min_time_ns, section.max_time_ns).Annotate("a chunk"));
+  } else if (section.kind <= SectionKind::kDaySamples &&
+             (section.row_count != 0 || section.min_time_ns != 0 || section.max_time_ns != 0)) {
+    return InvalidArgument("rows or times of a section that is no chunk");
+  }
   RETURN_IF_ERROR(CheckLimit("a section's raw size", section.raw_size, kSectionRawBytesMax));
   if (section.offset <= object_size && section.size <= object_size - section.offset) return Status();
   return InvalidArgument("a section of " + std::to_string(section.size) + " bytes at offset " +
@@ -78,6 +91,13 @@ Status CheckLabelSets(const DatasetMeta& dataset) {
   RETURN_IF_ERROR(CheckLimit("the bytes of label sets", LabelSetBytes(dataset), DatasetMeta::kLabelSetBytesMax));
   for (size_t i = 1; i < sets.size(); ++i) {
     if (sets[i - 1] >= sets[i]) return InvalidArgument("label sets are not sorted, or repeat");
+  }
+  for (const Labels& labels : sets) {
+    RETURN_IF_ERROR(CheckLimit("the number of labels of a set", labels.size(), codec::kLabelsPerSetMax));
+    for (const Label& l : labels) {
+      RETURN_IF_ERROR(CheckLimit("the length of a label's name", l.name.size(), kLabelTextBytesMax));
+      RETURN_IF_ERROR(CheckLimit("the length of a label's value", l.value.size(), kLabelTextBytesMax));
+    }
   }
   return Status();
 }

@@ -20,8 +20,15 @@ uint64_t Below(Rng& rng, uint64_t n) { return rng() % n; }
 uint64_t AnySize(Rng& rng) { return rng() >> Below(rng, 64); }
 
 SectionRef RandomSection(Rng& rng) {
-  return {static_cast<SectionKind>(1 + Below(rng, 4)), static_cast<uint8_t>(Below(rng, 2)),
-          AnySize(rng), AnySize(rng), AnySize(rng), static_cast<uint32_t>(rng())};
+  SectionRef section{static_cast<SectionKind>(1 + Below(rng, 9)), static_cast<uint8_t>(Below(rng, 2)),
+                     AnySize(rng), AnySize(rng), AnySize(rng), static_cast<uint32_t>(rng())};
+  if (section.kind == SectionKind::kSampleChunk || section.kind == SectionKind::kHourSamples ||
+      section.kind == SectionKind::kDaySamples) {
+    section.row_count = static_cast<uint32_t>(AnySize(rng));
+    section.min_time_ns = static_cast<int64_t>(AnySize(rng)) * (Below(rng, 2) == 0 ? 1 : -1);
+    section.max_time_ns = static_cast<int64_t>(AnySize(rng));
+  }
+  return section;
 }
 
 // Names that the format knows and others, values that are names and profile types too.
@@ -135,6 +142,27 @@ TEST(BlockMetaMsgpack, GoldenBytesWithIdentitiesAndHidden) {
   const auto decoded = DecodeDatasetMeta(AsBytes(want));
   ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
   EXPECT_EQ(*decoded, d);
+}
+
+// The third worked example: a dataset of two sections, the second a chunk of samples with three rows and times 10 to 20.
+TEST(BlockMetaMsgpack, GoldenBytesOfAChunk) {
+  DatasetMeta d = ExampleBlock().datasets[0];
+  d.sections.push_back({SectionKind::kSampleChunk, 2, 100, 50, 60, 1, 3, 10, 20});
+  const std::string want = Unhex(
+      "93 01 93 A1 74 A1 73 A3 63 70 75 99 00 01 0A 14 01 07 91 02 92 96 03 00 00 64 64 CE DE AD BE EF"
+      "99 05 02 64 32 3C 01 03 0A 0A 90");
+  EXPECT_EQ(EncodeDatasetMeta(d), want);
+  const auto decoded = DecodeDatasetMeta(AsBytes(want));
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  EXPECT_EQ(*decoded, d);
+}
+
+TEST(BlockMetaMsgpack, AChunkSaysItsRowsAndTimes) {
+  const std::string short_chunk = Unhex("93 01 92 A1 74 A1 73 99 00 01 0A 14 01 07 90 91 96 05 02 64 32 3C 01 90");
+  const auto decoded = DecodeDatasetMeta(AsBytes(short_chunk));
+  EXPECT_FALSE(decoded.ok());
+  EXPECT_NE(decoded.status().message().find("a chunk of samples has too few fields"), std::string::npos)
+      << decoded.status().ToString();
 }
 
 // The second worked example: two label sets, no identities. 0, 3, 5 and 8 are __name__, __profile_type__,

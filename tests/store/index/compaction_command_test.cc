@@ -72,7 +72,7 @@ TEST(CompactionCommandTest, GoldenBytes) {
 TEST(CompactionCommandTest, KindsAreToldApart) {
   for (const Kind& kind : AllKinds()) EXPECT_EQ(ReadCommandKind(kind.bytes), kind.kind);
   EXPECT_EQ(ReadCommandKind(CommandOf({})), CommandKind::kAddBlocks);
-  for (const char* unknown : {"", "x", "\x93\x01\x09\xC0"}) EXPECT_EQ(ReadCommandKind(unknown), CommandKind::kAddBlocks);
+  for (const char* unknown : {"", "x", "\x93\x01\x0F\xC0"}) EXPECT_EQ(ReadCommandKind(unknown), CommandKind::kAddBlocks);
 }
 
 TEST(CompactionCommandTest, EveryTruncationIsRefusedAndAnyBitFlipIsBorne) {

@@ -68,7 +68,7 @@ class Model {
   std::map<QueueName, std::vector<QueuedBlock>> Queues() const {
     std::map<QueueName, std::vector<QueuedBlock>> queues;
     for (const auto& [id, block] : blocks_) {
-      queues[{block.level, block.shard, block.level == 0 ? "" : block.datasets[0].tenant}].push_back(
+      queues[{block.level, block.level < 2 ? block.shard : 0, block.level == 0 ? "" : block.datasets[0].tenant}].push_back(
           {id, block.size, block.min_time_ns, block.max_time_ns});
     }
     return queues;

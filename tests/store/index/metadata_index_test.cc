@@ -274,11 +274,11 @@ TEST_F(MetadataIndexTest, ManyServicesKeepTheirClasses) {
 
 TEST_F(MetadataIndexTest, StateOfALaterVersionIsRefused) {
   kv::WriteBatch batch;
-  batch.Put(kv::Family::kState, VersionKey(), "3");
+  batch.Put(kv::Family::kState, VersionKey(), "4");
   ASSERT_TRUE(index_.store().Write(batch, false).ok());
   const auto opened = MetadataIndex::Open(index_.store(), 0);
   EXPECT_EQ(opened.status().code(), Code::kFailedPrecondition);
-  EXPECT_NE(opened.status().message().find("version \"3\""), std::string::npos);
+  EXPECT_NE(opened.status().message().find("version \"4\""), std::string::npos);
 }
 
 TEST_F(MetadataIndexTest, ADamagedWindowIsCorruption) {
@@ -311,7 +311,7 @@ TEST_F(MetadataIndexTest, ARestoredStateLeavesNothingOfTheOldOne) {
 TEST_F(MetadataIndexTest, ARestoredStateOfALaterVersionIsRefused) {
   IndexUnderTest other;
   kv::WriteBatch batch;
-  batch.Put(kv::Family::kState, VersionKey(), "3");
+  batch.Put(kv::Family::kState, VersionKey(), "4");
   ASSERT_TRUE(other.store().Write(batch, false).ok());
   EXPECT_EQ(index_.TakeStateOf(other).code(), Code::kFailedPrecondition);
 }

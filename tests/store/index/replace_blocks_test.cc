@@ -211,7 +211,7 @@ TEST_F(ReplaceBlocksTest, QueuesAreByLevelShardAndTenantInOrderOfIds) {
   BlockMeta other_shard = Segment(6);
   other_shard.shard = UINT32_MAX;
   ASSERT_TRUE(index_.Add({other_shard, Compacted(8, odd), Compacted(7, "t"), Compacted(9, "t", 64)}).ok());
-  const std::vector<QueueName> all = {{0, 3, ""}, {0, UINT32_MAX, ""}, {1, 3, "t"}, {1, 3, odd}, {64, 3, "t"}};
+  const std::vector<QueueName> all = {{0, 3, ""}, {0, UINT32_MAX, ""}, {1, 3, "t"}, {1, 3, odd}, {64, 0, "t"}};
   EXPECT_EQ(*ListQueues(index_.store(), std::nullopt, 100), all);
   EXPECT_EQ(*ListQueues(index_.store(), all[1], 2), (std::vector<QueueName>{all[2], all[3]}));
   EXPECT_TRUE(ListQueues(index_.store(), all[4], 2)->empty());
@@ -228,7 +228,7 @@ TEST_F(ReplaceBlocksTest, QueuesAreByLevelShardAndTenantInOrderOfIds) {
 
 TEST_F(ReplaceBlocksTest, AnUnknownKindWritesNothing) {
   const std::string before = index_.Dump();
-  EXPECT_EQ(index_.Apply("\x94\x01\x09\x0A\x64").status().code(), Code::kUnimplemented);
+  EXPECT_EQ(index_.Apply("\x94\x01\x0F\x0A\x64").status().code(), Code::kUnimplemented);
   EXPECT_EQ(Replace({Compacted(11)}, {IdOf(1)}).status().code(), Code::kNotFound) << "an empty index";
   EXPECT_EQ(Purge({IdOf(1)}), 0u);
   EXPECT_EQ(index_.Dump(), before);

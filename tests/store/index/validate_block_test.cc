@@ -14,6 +14,8 @@ BlockMeta Good() {
                        MakeDataset("a", "y", 150, 300, {4}), MakeDataset("b", "", 50, 60, {5})});
 }
 
+Labels LabelsOf(std::string name, std::string value) { return Labels(std::vector<Label>{{std::move(name), std::move(value)}}); }
+
 TEST(ValidateBlockTest, AcceptsWhatWritersMake) {
   EXPECT_TRUE(ValidateBlock(Good()).ok());
   BlockMeta block = Good();
@@ -25,12 +27,19 @@ TEST(ValidateBlockTest, AcceptsWhatWritersMake) {
   EXPECT_TRUE(ValidateBlock(block).ok());
   block.datasets[1].label_sets = {Labels(), Labels(std::vector<Label>{{"pod", "a"}})};
   EXPECT_TRUE(ValidateBlock(block).ok());
+  for (const SectionKind kind : {SectionKind::kSampleChunk, SectionKind::kHourSamples, SectionKind::kDaySamples}) {
+    block.datasets[1].sections[2] = {kind, 1, 150, 300, 1000, 3, /*row_count=*/7, /*min_time_ns=*/100, /*max_time_ns=*/200};
+    EXPECT_TRUE(ValidateBlock(block).ok());
+  }
+  block.datasets[1].sections[2].kind = SectionKind{77};
+  EXPECT_TRUE(ValidateBlock(block).ok()) << "of a later version";
+  block.datasets[1].label_sets = {LabelsOf("pod", std::string(kLabelTextBytesMax, 'x'))};
+  EXPECT_TRUE(ValidateBlock(block).ok());
   block = MakeBlock(1, {MakeDataset("a", "x", 0, 0, {})});
   block.level = 1;
   EXPECT_TRUE(ValidateBlock(block).ok());
 }
 
-Labels LabelsOf(std::string name, std::string value) { return Labels(std::vector<Label>{{std::move(name), std::move(value)}}); }
 void ListLabelSets(DatasetMeta& dataset, std::vector<Labels> sets) {
   dataset.lists_label_sets = true;
   dataset.label_sets = std::move(sets);
@@ -64,18 +73,42 @@ INSTANTIATE_TEST_SUITE_P(
              [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf("pod", "a"), LabelsOf("pod", "a")}); }},
         Case{"LabelSetBytes", "bytes of label sets 524292",
              [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf("pods", std::string(512 << 10, 'x'))}); }},
-        Case{"LabelSetBytesOfTheBlock", "label sets of its datasets 4194630",
+        Case{"LabelSetBytesOfTheBlock", "label sets of its datasets 4200070",
              [](BlockMeta& b) {
                b = MakeBlock(1, {});
                b.max_time_ns = 1;
                b.min_time_ns = 0;
                for (int i = 0; i < 10; ++i) {
                  b.datasets.push_back(MakeDataset("t", std::string(1, static_cast<char>('a' + i)), 0, 1, {}));
-                 ListLabelSets(b.datasets.back(), {LabelsOf("p", std::string((4 << 20) / 10 + 32, 'x'))});
+                 std::vector<Labels> sets;
+                 for (char c = '0'; c < '7'; ++c) sets.push_back(LabelsOf("p", std::string(59'999, 'x') + c));
+                 ListLabelSets(b.datasets.back(), std::move(sets));
                }
                b.symbols.clear();
                b.size = 4096;
              }},
+        Case{"LongLabelValue", "label's value 65537",
+             [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf("pod", std::string(kLabelTextBytesMax + 1, 'x'))}); }},
+        Case{"LongLabelName", "label's name 65537",
+             [](BlockMeta& b) { ListLabelSets(b.datasets[0], {LabelsOf(std::string(kLabelTextBytesMax + 1, 'x'), "a")}); }},
+        Case{"TooManyLabels", "labels of a set 1025",
+             [](BlockMeta& b) {
+               std::vector<Label> labels;
+               for (int i = 0; i < 1025; ++i) labels.push_back({"n" + std::to_string(i), "v"});
+               ListLabelSets(b.datasets[0], {Labels(std::move(labels))});
+             }},
+        Case{"ChunkWithoutRows", "a chunk of no rows",
+             [](BlockMeta& b) { b.datasets[0].sections[2].kind = SectionKind::kSampleChunk; }},
+        Case{"ChunkTimes", "a chunk: times",
+             [](BlockMeta& b) {
+               SectionRef& section = b.datasets[0].sections[2];
+               section.kind = SectionKind::kDaySamples;
+               section.row_count = 1;
+               section.min_time_ns = 2;
+               section.max_time_ns = 1;
+             }},
+        Case{"RowsOfNoChunk", "no chunk", [](BlockMeta& b) { b.datasets[0].sections[1].row_count = 1; }},
+        Case{"TimesOfNoChunk", "no chunk", [](BlockMeta& b) { b.symbols[0].section.max_time_ns = 1; }},
         Case{"ZeroId", "id is zero", [](BlockMeta& b) { b.id = Ulid{}; }},
         Case{"Level", "level 65", [](BlockMeta& b) { b.level = 65; }},
         Case{"Size", "object's size", [](BlockMeta& b) { b.size = UINT64_MAX; }},
@@ -108,8 +141,8 @@ INSTANTIATE_TEST_SUITE_P(
              [](BlockMeta& b) { b.datasets[0].sections[1].kind = SectionKind{0}; }},
         Case{"SectionRawSize", "raw size",
              [](BlockMeta& b) { b.datasets[0].sections[1].raw_size = UINT64_MAX; }},
-        Case{"TooManySections", "number of sections 65",
-             [](BlockMeta& b) { b.datasets[0].sections.resize(65); }},
+        Case{"TooManySections", "number of sections 16385",
+             [](BlockMeta& b) { b.datasets[0].sections.resize(kSectionsPerDatasetMax + 1); }},
         Case{"TypesUnsorted", "profile types are not sorted",
              [](BlockMeta& b) { b.datasets[0].profile_types = {"mem", "cpu"}; }},
         Case{"TypesRepeated", "profile types are not sorted",

@@ -279,6 +279,7 @@ TEST_F(MetastoreOverThrift, FindStatsHeartbeatMembersMakeTheRoundTrip) {
                          .roles = {"segment-writer", "query-backend"},
                          .pipeline_address = "tcp://127.0.0.1:4052",
                          .rpc_address = "127.0.0.1:4041",
+                         .jobs_address = "tcp://127.0.0.1:4045",
                          .draining = true};
   metastore.members = {.version = 1ull << 60, .members = {member}};
   MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);

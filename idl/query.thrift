@@ -62,6 +62,7 @@ struct QueryRequest {
   6: list<string> call_site = [];
   7: list<ReportRequest> reports = [];
   8: AnswerEncoding encoding = AnswerEncoding.THRIFT;
+  9: bool explain = false;  // QueryResponse.explanation is wanted
 }
 
 // A call tree in columns of equal length. Parents precede children; node 0 is the root, its own parent.
@@ -111,12 +112,16 @@ struct QueryStats {
   7: i64 rows_read = 0;
   8: i64 samples_read = 0;
   9: i64 newest_data_ns = 0;
+  10: i64 rollup_rows_read = 0;  // hours or days of a series, each in place of its profiles
+  // Object keys of blocks that the answer goes without, because they are damaged or missing; at most 100 of blocks_failed.
+  11: list<string> failed_blocks = [];
 }
 
 struct QueryResponse {
   1: list<Report> reports = [];  // in the order of the requests; empty with encoding MSGPACK
   2: QueryStats stats = {};
   3: optional binary encoded_result;
+  4: optional string explanation;  // for people: what was read of which block
 }
 
 service QueryService {

@@ -354,7 +354,7 @@ def suite_browser():
 SUITES = {
     "style": (suite_style, "layers, file sizes, header comments (tools/check_style.py)"),
     "unit": (suite_unit, "C++ unit tests"),
-    "e2e": (suite_e2e, "the real binary, as one process and as six"),
+    "e2e": (suite_e2e, "the real binary, as one process and as one for each role"),
     "clients": (suite_clients, "clients in other languages against the real binary"),
     "web": (suite_web, "unit tests of the web UI's code"),
     "browser": (suite_browser, "the web UI in Chromium"),

@@ -17,6 +17,7 @@ constexpr size_t kReadsPerPlanMax = 200'000;
 constexpr size_t kReportsMax = 64;
 constexpr size_t kNamesPerReportMax = 1024;
 constexpr size_t kCallSiteMax = 4096;
+constexpr size_t kDeletionsPerReadMax = 100'000;
 constexpr size_t kSeriesPerReportMax = 10'000'000;
 
 static_assert(sizeof(FlameTree::Node) == 16 && offsetof(FlameTree::Node, name) == 4 &&
@@ -166,8 +167,30 @@ SectionRef ReadSection(MsgpackReader& in) {
   return section;
 }
 
-void WriteRead(MsgpackWriter& out, const BlockRead& read) {
+void WriteDeletion(MsgpackWriter& out, const DataFilter& deletion) {
   out.Array(5);
+  out.Str(deletion.tenant);
+  out.Str(deletion.service);
+  out.Str(deletion.selector);
+  out.Int(deletion.start_ns);
+  out.Int(deletion.end_ns);
+}
+
+DataFilter ReadDeletion(MsgpackReader& in) {
+  DataFilter deletion;
+  const size_t fields = in.Array();
+  if (in.ok() && fields < 5) in.Fail("a deletion with fewer than 5 fields");
+  deletion.tenant = in.Str();
+  deletion.service = in.Str();
+  deletion.selector = in.Str();
+  deletion.start_ns = in.Int();
+  deletion.end_ns = in.Int();
+  for (size_t i = 5; i < fields && in.ok(); ++i) in.Skip();
+  return deletion;
+}
+
+void WriteRead(MsgpackWriter& out, const BlockRead& read) {
+  out.Array(read.deletions.empty() ? 5 : 6);
   out.Uint(read.block.bits.high);
   out.Uint(read.block.bits.low);
   out.Str(read.object_key);
@@ -179,6 +202,9 @@ void WriteRead(MsgpackWriter& out, const BlockRead& read) {
   }
   out.Array(read.datasets.size());
   for (const DatasetMeta& dataset : read.datasets) out.Bin(AsBytes(EncodeDatasetMeta(dataset)));
+  if (read.deletions.empty()) return;
+  out.Array(read.deletions.size());
+  for (const DataFilter& deletion : read.deletions) WriteDeletion(out, deletion);
 }
 
 BlockRead ReadRead(MsgpackReader& in) {
@@ -205,7 +231,10 @@ BlockRead ReadRead(MsgpackReader& in) {
     }
     read.datasets.push_back(std::move(dataset).value());
   }
-  for (size_t i = 5; i < fields && in.ok(); ++i) in.Skip();
+  if (in.ok() && fields > 5) {
+    for (size_t n = in.Array(kDeletionsPerReadMax); n > 0 && in.ok(); --n) read.deletions.push_back(ReadDeletion(in));
+  }
+  for (size_t i = 6; i < fields && in.ok(); ++i) in.Skip();
   return read;
 }
 
@@ -460,16 +489,19 @@ constexpr StatsField kStatsFields[] = {
     {"datasets_read", &QueryStats::datasets_read},
     {"rows_read", &QueryStats::rows_read},
     {"samples_read", &QueryStats::samples_read},
+    {"rollup_rows_read", &QueryStats::rollup_rows_read},
 };
 
 void WriteStats(MsgpackWriter& out, const QueryStats& stats) {
-  out.Map(std::size(kStatsFields) + 1);
+  out.Map(std::size(kStatsFields) + 2);
   for (const StatsField& field : kStatsFields) {
     out.Key(field.name);
     out.Uint(stats.*field.value);
   }
   out.Key("newest_data_ns");
   out.Int(stats.newest_data_ns);
+  out.Key("failed_blocks");
+  WriteStringList(out, stats.failed_blocks);
 }
 
 QueryStats ReadStats(MsgpackReader& in) {
@@ -478,6 +510,10 @@ QueryStats ReadStats(MsgpackReader& in) {
     const std::string_view key = in.Str();
     if (key == "newest_data_ns") {
       stats.newest_data_ns = in.Int();
+      continue;
+    }
+    if (key == "failed_blocks") {
+      stats.failed_blocks = ReadStringList(in, QueryStats::kNamedBlocksMax);
       continue;
     }
     bool known = false;

@@ -1,4 +1,5 @@
-// What the doors (HTTP, Thrift) ask of the query-frontend: answer this query, completely or with an error.
+// What the doors (HTTP, Thrift) ask of the query-frontend: answer this query, completely, or with an error, or,
+// where objects are known to be damaged, saying without which of them.
 #pragma once
 
 #include <string>
@@ -19,11 +20,13 @@ struct QueryRequest {
   std::string profile_type;            // id; required by kFlameGraph, kTimeSeries, kPprof, unused by the others
   std::vector<std::string> call_site;  // root-first stack prefix
   std::vector<ReportRequest> reports;
+  bool explain = false;  // say what was read for the answer
 };
 
 struct QueryResponse {
   std::vector<Report> reports;  // merged and complete, not truncated: rendering does that, once
   QueryStats stats;
+  std::string explanation;  // for people; empty unless asked for
 };
 
 class QueryFrontend {

@@ -25,6 +25,9 @@ enum class ReportKind : uint8_t {
   kPprof = 7,
 };
 
+// Whether a report is made of samples: stacks and their values. The others are made of rows.
+constexpr bool NeedsSamples(ReportKind kind) { return kind == ReportKind::kFlameGraph || kind == ReportKind::kPprof; }
+
 // One thing to compute. Fields that a kind does not use are left empty.
 struct ReportRequest {
   ReportKind kind = ReportKind::kFlameGraph;

@@ -176,6 +176,7 @@ Result<contract::QueryRequest> QueryFromWire(const idl::QueryRequest& request,
     report.label_names = wire.label_names;
     report.label_name = wire.label_name;
   }
+  out.explain = request.explain;
   return out;
 }
 
@@ -199,6 +200,7 @@ idl::QueryRequest QueryToWire(const contract::QueryRequest& request) {
     wire.label_names = report.label_names;
     wire.label_name = report.label_name;
   }
+  out.explain = request.explain;
   return out;
 }
 
@@ -207,6 +209,11 @@ Result<idl::QueryResponse> AnswerToWire(const idl::QueryRequest& request,
   idl::QueryResponse out;
   out.stats = QueryStatsToWire(response.stats);
   AnswerSize size(bytes_max);
+  if (request.explain) {
+    size.AddString(response.explanation);
+    out.__isset.explanation = true;
+    out.explanation = response.explanation;
+  }
   if (request.encoding == idl::AnswerEncoding::MSGPACK) {
     std::string encoded =
         codec::EncodeQueryResult({.reports = response.reports, .stats = response.stats});
@@ -240,6 +247,8 @@ idl::QueryStats QueryStatsToWire(const QueryStats& stats) {
   out.rows_read = static_cast<int64_t>(stats.rows_read);
   out.samples_read = static_cast<int64_t>(stats.samples_read);
   out.newest_data_ns = stats.newest_data_ns;
+  out.rollup_rows_read = static_cast<int64_t>(stats.rollup_rows_read);
+  out.failed_blocks = stats.failed_blocks;
   return out;
 }
 
@@ -252,7 +261,9 @@ QueryStats QueryStatsFromWire(const idl::QueryStats& stats) {
           .datasets_read = static_cast<uint64_t>(stats.datasets_read),
           .rows_read = static_cast<uint64_t>(stats.rows_read),
           .samples_read = static_cast<uint64_t>(stats.samples_read),
-          .newest_data_ns = stats.newest_data_ns};
+          .rollup_rows_read = static_cast<uint64_t>(stats.rollup_rows_read),
+          .newest_data_ns = stats.newest_data_ns,
+          .failed_blocks = stats.failed_blocks};
 }
 
 }  // namespace brazier::rpc

@@ -40,7 +40,9 @@ Result<contract::QueryResponse> QueryClient::Query(const contract::RequestContex
   }
   Result<QueryResult> result = codec::DecodeQueryResult(AsBytes(response.encoded_result));
   if (!result.ok()) return Internal("answer of query: " + result.status().message());
-  return contract::QueryResponse{.reports = std::move(result->reports), .stats = result->stats};
+  return contract::QueryResponse{.reports = std::move(result->reports),
+                                 .stats = std::move(result->stats),
+                                 .explanation = std::move(response.explanation)};
 }
 
 Result<contract::TenantStats> QueryClient::GetTenantStats(const contract::RequestContext& context,

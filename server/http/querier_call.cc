@@ -10,6 +10,19 @@ int64_t MsToNs(int64_t milliseconds) {
   return milliseconds < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
 }
 
+namespace {
+
+// What a header can take: proxies refuse long ones, and X-Query-Stats has the number of all.
+constexpr size_t kNamedInHeaderMax = 20;
+
+std::string NamesOf(const std::vector<std::string>& blocks) {
+  std::string out;
+  for (size_t i = 0; i < blocks.size() && i < kNamedInHeaderMax; ++i) out += (i == 0 ? "" : ",") + blocks[i];
+  return out;
+}
+
+}  // namespace
+
 contract::QueryRequest QuerierCall::MakeQuery(int64_t start_ms, int64_t end_ms, ReportKind kind) const {
   contract::QueryRequest query;
   query.tenants = tenants_;
@@ -31,7 +44,11 @@ HttpResponse QuerierCall::Answer(std::string message) const {
   const int64_t elapsed_ms = (services_.clock.MonotonicNs() - started_ns_) / kNsPerMs;
   response.headers.Add("X-Query-Stats", "blocks=" + std::to_string(stats_.blocks_read) + ",bytes=" +
                                             std::to_string(stats_.bytes_read) +
-                                            ",ms=" + std::to_string(elapsed_ms));
+                                            ",ms=" + std::to_string(elapsed_ms) +
+                                            ",rows=" + std::to_string(stats_.rows_read) +
+                                            ",rollup_rows=" + std::to_string(stats_.rollup_rows_read) +
+                                            ",blocks_failed=" + std::to_string(stats_.blocks_failed));
+  if (!stats_.failed_blocks.empty()) response.headers.Add("X-Query-Failed-Blocks", NamesOf(stats_.failed_blocks));
   return response;
 }
 

@@ -1,7 +1,9 @@
 #include "server/query_frontend/query_frontend.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "common/model/bad_block.h"
 #include "common/model/label_report.h"
 #include "common/observe/log.h"
 #include "server/query_frontend/query_planner.h"
@@ -31,21 +33,45 @@ Counter& LabelQueries(MetricsRegistry& registry, const char* answered_by) {
                              {{"answered_by", answered_by}});
 }
 
+// The index may have changed since it was asked: what a block's bytes, or that there are none, led to may be gone.
+bool MayHaveChanged(const Status& status) {
+  return status.code() == Code::kNotFound || BlamedBlock(status).has_value();
+}
+
+std::string NamesOf(const std::vector<std::string>& blocks) {
+  std::string out;
+  for (const std::string& key : blocks) out += (out.empty() ? "" : ", ") + key;
+  return out;
+}
+
 }  // namespace
+
+// What one call asks, validated.
+struct QueryFrontend::Question {
+  const contract::RequestContext& context;
+  const QuerySpec& spec;
+  const contract::FindBlocksRequest& find;
+  bool explain;
+};
 
 QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& metastore,
                              contract::QueryBackendPeers& peers, const Clock& clock,
-                             MetricsRegistry& registry)
+                             MetricsRegistry& registry, ReportBadBlock report_bad_block)
     : options_(options),
       metastore_(metastore),
       peers_(peers),
       clock_(clock),
+      report_bad_block_(std::move(report_bad_block)),
       queries_(registry.GetCounter("brazier_query_frontend_queries_total", "Queries received.")),
       failures_(registry.GetCounter("brazier_query_frontend_failures_total", "Queries that failed.")),
       cancelled_(registry.GetCounter("brazier_query_frontend_cancelled_total",
                                      "Queries whose clients went away before the answer.")),
       retries_(registry.GetCounter("brazier_query_frontend_retries_total",
                                    "Executions repeated on another backend or with a new plan.")),
+      incomplete_(registry.GetCounter("brazier_query_frontend_incomplete_total",
+                                      "Queries answered without blocks that are quarantined.")),
+      bad_blocks_(registry.GetCounter("brazier_query_frontend_bad_blocks_total",
+                                      "Queries that failed because a block is damaged or missing.")),
       labels_by_index_(LabelQueries(registry, "index")),
       labels_by_both_(LabelQueries(registry, "index_and_blocks")),
       labels_by_blocks_(LabelQueries(registry, "blocks")),
@@ -58,13 +84,14 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
   const int64_t begun_ns = clock_.MonotonicNs();
   ASSIGN_OR_RETURN(ValidQuery query, ValidateQuery(request, options_, clock_.NowNs()));
   query.spec.query_id = context.request_id;
-  Result<QueryResult> result = QueryResult();
+  const Question question{context, query.spec, query.find, request.explain};
+  Result<Answer> result = Answer();
   if (!query.is_empty) {
-    result = Attempt(context, query.spec, query.find);
+    result = Attempt(question);
     // A block can be gone because the plan is older than a change of the index: look again, once.
-    if (!result.ok() && result.status().code() == Code::kNotFound) {
+    if (!result.ok() && MayHaveChanged(result.status())) {
       retries_.Add();
-      result = Attempt(context, query.spec, query.find);
+      result = Attempt(question);
     }
   }
   seconds_.Observe(static_cast<double>(clock_.MonotonicNs() - begun_ns) / 1e9);
@@ -77,14 +104,27 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
     failures_.Add();
     Log(LogLevel::kWarn, "query failed",
         {{"request_id", context.request_id}, {"error", result.status().ToString()}});
+    if (const std::optional<Ulid> block = BlamedBlock(result.status())) {
+      bad_blocks_.Add();
+      if (report_bad_block_) report_bad_block_(*block, result.status().message());
+    }
     if (result.status().code() == Code::kNotFound) {
-      return Internal("a block of the answer is missing: " + result.status().message());
+      return Internal("a block of the answer is missing: " + result.status().message())
+          .WithReason(result.status().reason());
     }
     return result.status();
   }
   contract::QueryResponse response;
-  response.stats = result->stats;
-  response.reports = std::move(result->reports);
+  response.stats = std::move(result->result.stats);
+  response.reports = std::move(result->result.reports);
+  response.explanation = std::move(result->explanation);
+  if (response.stats.blocks_failed > 0) {
+    incomplete_.Add();
+    Log(LogLevel::kWarn, "query answered without quarantined blocks",
+        {{"request_id", context.request_id},
+         {"blocks_failed", response.stats.blocks_failed},
+         {"blocks", NamesOf(response.stats.failed_blocks)}});
+  }
   // Nothing found: every report is there, and empty.
   for (size_t i = response.reports.size(); i < request.reports.size(); ++i) {
     response.reports.emplace_back().kind = request.reports[i].kind;
@@ -92,26 +132,31 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
   return response;
 }
 
-Result<QueryResult> QueryFrontend::Attempt(const contract::RequestContext& context,
-                                           const QuerySpec& spec,
-                                           const contract::FindBlocksRequest& find) {
-  if (context.IsCancelled()) return Cancelled();
-  if (!AsksForLabelsOnly(spec)) return AttemptOverBlocks(context, spec, find);
-  Result<contract::QueryLabelsResponse> labels = metastore_.QueryLabels(context, {.tenants = find.tenants,
-                                                                                  .start_ns = spec.start_ns,
-                                                                                  .end_ns = spec.end_ns,
-                                                                                  .selector = find.selector,
-                                                                                  .reports = spec.reports});
+Result<QueryFrontend::Answer> QueryFrontend::Attempt(const Question& question) {
+  const QuerySpec& spec = question.spec;
+  if (question.context.IsCancelled()) return Cancelled();
+  if (!AsksForLabelsOnly(spec)) return AttemptOverBlocks(question);
+  Result<contract::QueryLabelsResponse> labels =
+      metastore_.QueryLabels(question.context, {.tenants = question.find.tenants,
+                                                .start_ns = spec.start_ns,
+                                                .end_ns = spec.end_ns,
+                                                .selector = question.find.selector,
+                                                .reports = spec.reports});
   if (!labels.ok() && MayBeAnsweredByBlocks(labels.status())) {
     labels_by_blocks_.Add();
-    return AttemptOverBlocks(context, spec, find);
+    return AttemptOverBlocks(question);
   }
   RETURN_IF_ERROR(labels.status());
   (labels->unanswered.empty() ? labels_by_index_ : labels_by_both_).Add();
-  QueryResult result;
+  Answer answer;
   if (!labels->unanswered.empty()) {
-    ASSIGN_OR_RETURN(result, Read(context, spec, std::move(labels->unanswered)));
+    ASSIGN_OR_RETURN(answer, Read(question, std::move(labels->unanswered)));
   }
+  if (question.explain) {
+    answer.explanation =
+        std::to_string(labels->datasets_answered) + " datasets answered by the index\n" + answer.explanation;
+  }
+  QueryResult& result = answer.result;
   if (result.reports.empty()) result.reports.resize(labels->reports.size());
   if (result.reports.size() != labels->reports.size()) return Internal("reports that were not asked for");
   for (size_t i = 0; i < result.reports.size(); ++i) {
@@ -119,22 +164,25 @@ Result<QueryResult> QueryFrontend::Attempt(const contract::RequestContext& conte
   }
   result.reports = std::move(labels->reports);
   result.stats.newest_data_ns = std::max(result.stats.newest_data_ns, labels->newest_data_ns);
-  return result;
+  return answer;
 }
 
-Result<QueryResult> QueryFrontend::AttemptOverBlocks(const contract::RequestContext& context, const QuerySpec& spec,
-                                                     const contract::FindBlocksRequest& find) {
-  ASSIGN_OR_RETURN(std::vector<BlockMeta> blocks, metastore_.FindBlocks(context, find));
-  return Read(context, spec, std::move(blocks));
+Result<QueryFrontend::Answer> QueryFrontend::AttemptOverBlocks(const Question& question) {
+  ASSIGN_OR_RETURN(std::vector<BlockMeta> blocks, metastore_.FindBlocks(question.context, question.find));
+  return Read(question, std::move(blocks));
 }
 
-Result<QueryResult> QueryFrontend::Read(const contract::RequestContext& context, const QuerySpec& spec,
-                                        std::vector<BlockMeta> blocks) {
+Result<QueryFrontend::Answer> QueryFrontend::Read(const Question& question, std::vector<BlockMeta> blocks) {
   PlannerLimits limits;
   limits.read_node_bytes_max = options_.read_node_bytes_max;
-  const QueryPlan plan = PlanQuery(spec, std::move(blocks), limits);
-  if (plan.root.reads.empty() && plan.root.children.empty()) return QueryResult();
-  return Execute(context, plan);
+  const PlannedQuery query = PlanQuery(question.spec, std::move(blocks), limits);
+  Answer answer;
+  if (question.explain) answer.explanation = ExplainPlan(query);
+  if (!query.plan.root.reads.empty() || !query.plan.root.children.empty()) {
+    ASSIGN_OR_RETURN(answer.result, Execute(question.context, query.plan));
+  }
+  answer.result.stats.Add(query.left_out);
+  return answer;
 }
 
 Result<QueryResult> QueryFrontend::Execute(const contract::RequestContext& context,

@@ -1,9 +1,10 @@
 // QueryFrontend: validates a query, finds its blocks, plans, executes on a query-backend, answers completely or with
-// an error. A query that asks for nothing but labels goes to the index first: then only blocks that the index cannot answer
+// an error. The one exception: blocks that the index has quarantined are left out, and the answer names them. A query that asks for nothing but labels goes to the index first: then only blocks that the index cannot answer
 // are read. Stateless; blocks the caller's thread. Thread-safe.
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "common/base/clock.h"
 #include "common/contract/metastore.h"
@@ -16,8 +17,12 @@ namespace brazier::query_frontend {
 
 class QueryFrontend final : public contract::QueryFrontend {
  public:
-  QueryFrontend(QueryFrontendOptions options, contract::Metastore& metastore,
-                contract::QueryBackendPeers& peers, const Clock& clock, MetricsRegistry& registry);
+  // Told of a block that a query could not read though the index, asked again, still names it: its object is damaged or
+  // missing. Called by the query's thread, from any number of queries, and for one block again and again; must not block.
+  using ReportBadBlock = std::function<void(const Ulid& block, const std::string& reason)>;
+
+  QueryFrontend(QueryFrontendOptions options, contract::Metastore& metastore, contract::QueryBackendPeers& peers,
+                const Clock& clock, MetricsRegistry& registry, ReportBadBlock report_bad_block = {});
 
   Result<contract::QueryResponse> Query(const contract::RequestContext& context,
                                         const contract::QueryRequest& request) override;
@@ -26,24 +31,29 @@ class QueryFrontend final : public contract::QueryFrontend {
   Status Ready() override;
 
  private:
+  struct Answer {
+    QueryResult result;
+    std::string explanation;  // empty unless asked for
+  };
+  struct Question;
   // Finds, plans and executes once.
-  Result<QueryResult> Attempt(const contract::RequestContext& context, const QuerySpec& spec,
-                              const contract::FindBlocksRequest& find);
-  Result<QueryResult> AttemptOverBlocks(const contract::RequestContext& context, const QuerySpec& spec,
-                                        const contract::FindBlocksRequest& find);
-  // Plans and executes over these blocks. An empty result when there is nothing to read.
-  Result<QueryResult> Read(const contract::RequestContext& context, const QuerySpec& spec,
-                           std::vector<BlockMeta> blocks);
+  Result<Answer> Attempt(const Question& question);
+  Result<Answer> AttemptOverBlocks(const Question& question);
+  // Plans and executes over these blocks. Without reports when there is nothing to read.
+  Result<Answer> Read(const Question& question, std::vector<BlockMeta> blocks);
   Result<QueryResult> Execute(const contract::RequestContext& context, const QueryPlan& plan);
 
   const QueryFrontendOptions options_;
   contract::Metastore& metastore_;
   contract::QueryBackendPeers& peers_;
   const Clock& clock_;
+  const ReportBadBlock report_bad_block_;
   Counter& queries_;
   Counter& failures_;
   Counter& cancelled_;
   Counter& retries_;
+  Counter& incomplete_;
+  Counter& bad_blocks_;
   // Label queries, by how they were answered.
   Counter& labels_by_index_;
   Counter& labels_by_both_;

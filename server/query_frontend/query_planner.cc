@@ -1,6 +1,9 @@
 #include "server/query_frontend/query_planner.h"
 
 #include <algorithm>
+#include <map>
+
+#include "common/model/rollup_cover.h"
 
 namespace brazier::query_frontend {
 namespace {
@@ -8,6 +11,7 @@ namespace {
 BlockRead ReadOf(BlockMeta block) {
   BlockRead read;
   read.block = block.id;
+  read.deletions = std::move(block.deletions);
   read.object_key = block.ObjectKey();
   // A dataset whose profiles are all repeats has nothing to say.
   std::erase_if(block.datasets, [](const DatasetMeta& d) {
@@ -22,31 +26,74 @@ BlockRead ReadOf(BlockMeta block) {
   return read;
 }
 
-uint64_t BytesOf(const BlockRead& read) {
+uint64_t ReadBytes(const QuerySpec& spec, const BlockRead& read) {
   uint64_t bytes = 0;
-  for (const TenantSymbols& symbols : read.symbols) bytes += symbols.section.size;
+  bool needs_symbols = false;
   for (const DatasetMeta& dataset : read.datasets) {
-    for (const SectionRef& section : dataset.sections) bytes += section.size;
+    const DatasetCover cover = CoverDataset(spec, dataset, read.deletions);
+    bytes += BytesOf(dataset, cover);
+    needs_symbols |= !cover.samples.IsEmpty();
   }
+  for (const TenantSymbols& symbols : read.symbols) bytes += needs_symbols ? symbols.section.size : 0;
   return bytes;
 }
 
-void Describe(const PlanNode& node, int depth, std::string* out) {
+// "blocks/1/t/ID.brz: raw (3 datasets), 24 hours (1 dataset); 1 deletion; 4711 bytes"
+std::string Explain(const QuerySpec& spec, const BlockRead& read) {
+  std::map<std::string, size_t> covers;
+  for (const DatasetMeta& dataset : read.datasets) ++covers[DescribeCover(CoverDataset(spec, dataset, read.deletions))];
+  std::string out = read.object_key + ":";
+  for (const auto& [cover, datasets] : covers) {
+    out += (covers.begin()->first == cover ? " " : "; ") + cover;
+    if (datasets > 1 || covers.size() > 1) {
+      out += " (" + std::to_string(datasets) + (datasets == 1 ? " dataset)" : " datasets)");
+    }
+  }
+  if (!read.deletions.empty()) out += "; " + std::to_string(read.deletions.size()) + " deletions";
+  return out + "; " + std::to_string(ReadBytes(spec, read)) + " bytes\n";
+}
+
+struct Explained {
+  const QuerySpec& spec;
+  size_t blocks_left;
+  size_t not_named = 0;
+};
+
+// With `explained`, read nodes name their blocks.
+void Describe(const PlanNode& node, int depth, Explained* explained, std::string* out) {
   out->append(2 * depth, ' ');
   *out += node.kind == PlanNode::Kind::kRead ? "read " + std::to_string(node.reads.size()) + " blocks, "
                                              : "merge " + std::to_string(node.children.size()) + " nodes, ";
   *out += std::to_string(node.bytes) + " bytes\n";
-  for (const PlanNode& child : node.children) Describe(child, depth + 1, out);
+  for (const BlockRead& read : node.reads) {
+    if (explained == nullptr) break;
+    if (explained->blocks_left == 0) {
+      ++explained->not_named;
+      continue;
+    }
+    --explained->blocks_left;
+    out->append(2 * depth + 2, ' ');
+    *out += Explain(explained->spec, read);
+  }
+  for (const PlanNode& child : node.children) Describe(child, depth + 1, explained, out);
 }
 
 }  // namespace
 
-QueryPlan PlanQuery(QuerySpec spec, std::vector<BlockMeta> blocks, const PlannerLimits& limits) {
+PlannedQuery PlanQuery(QuerySpec spec, std::vector<BlockMeta> blocks, const PlannerLimits& limits) {
+  PlannedQuery query;
   std::vector<PlanNode> level;
   for (BlockMeta& block : blocks) {
+    if (block.IsQuarantined()) {
+      QueryStats failed;
+      failed.blocks_planned = failed.blocks_failed = 1;
+      failed.failed_blocks = {block.ObjectKey()};
+      query.left_out.Add(failed);
+      continue;
+    }
     BlockRead read = ReadOf(std::move(block));
     if (read.datasets.empty()) continue;
-    const uint64_t bytes = BytesOf(read);
+    const uint64_t bytes = ReadBytes(spec, read);
     if (level.empty() || level.back().bytes + bytes > limits.read_node_bytes_max) {
       level.emplace_back();
     }
@@ -65,15 +112,23 @@ QueryPlan PlanQuery(QuerySpec spec, std::vector<BlockMeta> blocks, const Planner
     }
     level = std::move(parents);
   }
-  QueryPlan plan;
-  plan.spec = std::move(spec);
-  if (!level.empty()) plan.root = std::move(level.front());
-  return plan;
+  query.plan.spec = std::move(spec);
+  if (!level.empty()) query.plan.root = std::move(level.front());
+  return query;
 }
 
 std::string DescribePlan(const PlanNode& node) {
   std::string out;
-  Describe(node, 0, &out);
+  Describe(node, 0, nullptr, &out);
+  return out;
+}
+
+std::string ExplainPlan(const PlannedQuery& query, size_t blocks_max) {
+  std::string out;
+  Explained explained{query.plan.spec, blocks_max};
+  Describe(query.plan.root, 0, &explained, &out);
+  if (explained.not_named > 0) out += "... " + std::to_string(explained.not_named) + " more blocks\n";
+  for (const std::string& key : query.left_out.failed_blocks) out += key + ": not read, it is quarantined\n";
   return out;
 }
 

@@ -58,8 +58,7 @@ std::string_view SectionName(SectionKind kind) {
   return "unknown";
 }
 
-SectionRef AppendSection(SectionKind kind, std::initializer_list<std::string_view> parts, int level,
-                         std::string* object) {
+SectionRef AppendSection(SectionKind kind, std::span<const std::string_view> parts, int level, std::string* object) {
   ByteWriter header;
   std::string body;
   uint64_t raw_size = 0;

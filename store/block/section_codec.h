@@ -5,6 +5,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,11 @@
 namespace brazier::block {
 
 // Appends the encoded section to `object` and describes it. `level` is zstd's.
-SectionRef AppendSection(SectionKind kind, std::initializer_list<std::string_view> parts, int level,
-                         std::string* object);
+SectionRef AppendSection(SectionKind kind, std::span<const std::string_view> parts, int level, std::string* object);
+inline SectionRef AppendSection(SectionKind kind, std::initializer_list<std::string_view> parts, int level,
+                                std::string* object) {
+  return AppendSection(kind, std::span(parts.begin(), parts.size()), level, object);
+}
 
 // Checks the CRC and inflates. The parts come back in order, at most `kPartsMax`. kCorruption names the section.
 inline constexpr size_t kPartsMax = 8;

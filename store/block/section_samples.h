@@ -20,6 +20,10 @@ class SamplesEncoder {
   void Add(std::span<const uint32_t> stacks, std::span<const int64_t> values,
            std::span<const uint64_t> spans, std::span<const Hash128> traces, bool is_first_of_profile,
            DatasetRow* row);
+  // Begins again, with nothing added. The next row must be the first of its profile.
+  void Clear() {
+    for (ByteWriter* column : {&stacks_, &values_, &spans_}) column->Clear();
+  }
   const std::string& stacks() const { return stacks_.bytes(); }
   const std::string& values() const { return values_.bytes(); }
   const std::string& spans() const { return spans_.bytes(); }

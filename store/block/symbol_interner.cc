@@ -59,8 +59,19 @@ void SymbolInterner::Index::Reserve(size_t entries) {
   if (slots.empty()) slots.resize(size);
 }
 
-void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks, Tree tree) {
+SymbolInterner::CommonEntries SymbolInterner::CommonOf(const SymbolTable& shared) {
+  CommonEntries common;
+  common.strings.assign(shared.strings.size(), kUnmapped);
+  common.functions.assign(shared.functions.size(), kUnmapped);
+  common.mappings.assign(shared.mappings.size(), kUnmapped);
+  common.locations.assign(shared.locations.size(), kUnmapped);
+  return common;
+}
+
+void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks, Tree tree,
+                         CommonEntries* common) {
   source_ = &symbols;
+  common_ = common;
   owner_ = owner;
   ++adds_;
   has_equal_locations_ = false;
@@ -112,6 +123,7 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   owners_.stacks.resize(table_.stacks.size(), owner);
   for (uint32_t& stack : stacks) stack = stack_map_[stack];
   source_ = nullptr;
+  common_ = nullptr;
 }
 
 void SymbolInterner::ReserveFor(const SymbolTable& symbols, size_t times) {
@@ -142,7 +154,66 @@ void SymbolInterner::IndexNodes(DatasetStacks& stacks) {
   stacks.unindexed_begin = stacks.unindexed_end = 0;
 }
 
+// What an entry refers to has all of its users: one that has this user already need not be followed.
+void SymbolInterner::UseFunction(uint32_t entry) {
+  uint32_t& owner = owners_.functions[entry];
+  if (owner == owner_ || owner == SymbolOwners::kShared) return;
+  Own(owner, owner_);
+  const Function& f = table_.functions[entry];
+  for (uint32_t string : {f.name, f.system_name, f.filename}) Own(owners_.strings[string], owner_);
+}
+
+void SymbolInterner::UseMapping(uint32_t entry) {
+  uint32_t& owner = owners_.mappings[entry];
+  if (owner == owner_ || owner == SymbolOwners::kShared) return;
+  Own(owner, owner_);
+  const Mapping& m = table_.mappings[entry];
+  for (uint32_t string : {m.filename, m.build_id}) Own(owners_.strings[string], owner_);
+}
+
+void SymbolInterner::UseLocation(uint32_t entry) {
+  uint32_t& owner = owners_.locations[entry];
+  if (owner == owner_ || owner == SymbolOwners::kShared) return;
+  Own(owner, owner_);
+  const Location& l = table_.locations[entry];
+  UseMapping(l.mapping);
+  for (uint32_t i = 0; i < l.line_count; ++i) UseFunction(table_.lines[l.line_begin + i].function);
+}
+
+// What the tables have in common was perhaps mapped for another one: then it only gets a user more.
+template <typename Mark, typename Find>
+uint32_t SymbolInterner::Common(std::vector<uint32_t> CommonEntries::*column, uint32_t id, Mark mark, Find find) {
+  if (common_ == nullptr || id >= (common_->*column).size()) return find();
+  uint32_t& entry = (common_->*column)[id];
+  if (entry == kUnmapped) {
+    entry = find();
+  } else {
+    mark(entry);
+  }
+  return entry;
+}
+
 uint32_t SymbolInterner::InternString(uint32_t id) {
+  return Common(&CommonEntries::strings, id, [&](uint32_t e) { Own(owners_.strings[e], owner_); }, [&] { return FindString(id); });
+}
+
+uint32_t SymbolInterner::InternFunction(uint32_t id) {
+  return Common(&CommonEntries::functions, id, [&](uint32_t e) { UseFunction(e); }, [&] { return FindFunction(id); });
+}
+
+uint32_t SymbolInterner::InternMapping(uint32_t id) {
+  return Common(&CommonEntries::mappings, id, [&](uint32_t e) { UseMapping(e); }, [&] { return FindMapping(id); });
+}
+
+uint32_t SymbolInterner::InternLocation(uint32_t id) {
+  const uint32_t mapped =
+      Common(&CommonEntries::locations, id, [&](uint32_t e) { UseLocation(e); }, [&] { return FindLocation(id); });
+  has_equal_locations_ |= location_adds_[mapped] == adds_;
+  location_adds_[mapped] = adds_;
+  return mapped;
+}
+
+uint32_t SymbolInterner::FindString(uint32_t id) {
   const std::string_view text = source_->strings.Get(id);
   // "" is string 0 of every table, never looked up.
   if (text.empty()) return 0;
@@ -156,7 +227,7 @@ uint32_t SymbolInterner::InternString(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::InternFunction(uint32_t id) {
+uint32_t SymbolInterner::FindFunction(uint32_t id) {
   Function f = source_->functions[id];
   f.name = String(f.name);
   f.system_name = String(f.system_name);
@@ -174,7 +245,7 @@ uint32_t SymbolInterner::InternFunction(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::InternMapping(uint32_t id) {
+uint32_t SymbolInterner::FindMapping(uint32_t id) {
   Mapping m = source_->mappings[id];
   m.filename = String(m.filename);
   m.build_id = String(m.build_id);
@@ -191,7 +262,7 @@ uint32_t SymbolInterner::InternMapping(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::InternLocation(uint32_t id) {
+uint32_t SymbolInterner::FindLocation(uint32_t id) {
   Location location = source_->locations[id];
   location.mapping = MappingOf(location.mapping);
   // The lines go in at the end of the table and are taken back when the location turns out to be known.
@@ -229,8 +300,6 @@ uint32_t SymbolInterner::InternLocation(uint32_t id) {
       });
   if (!is_new) table_.lines.resize(location.line_begin);
   Own(owners_.locations[mapped], owner_);
-  has_equal_locations_ |= location_adds_[mapped] == adds_;
-  location_adds_[mapped] = adds_;
   return mapped;
 }
 

@@ -30,8 +30,19 @@ class SymbolInterner {
   // What the caller knows of the stack tree of a table: kDistinct when no node has two children with equal locations,
   // as a decoder's tree; then a dataset's first table is taken over without looking its nodes up.
   enum class Tree { kAny, kDistinct };
+  // Entries here of the entries that several tables begin with, as the datasets of one object do with what they share: then
+  // these are looked up once. Each column is as long as what they share, kUnmapped where nothing referred to it yet.
+  struct CommonEntries {
+    std::vector<uint32_t> strings, functions, mappings, locations;
+    size_t MemoryBytes() const {
+      return (strings.size() + functions.size() + mappings.size() + locations.size()) * sizeof(uint32_t);
+    }
+  };
+  // Of a table that holds nothing but what others begin with.
+  static CommonEntries CommonOf(const SymbolTable& shared);
   // Takes over what `stacks` (nodes of `symbols`) refer to, for dataset `owner`; replaces each by its node here.
-  void Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks, Tree tree = Tree::kAny);
+  void Add(const SymbolTable& symbols, uint32_t owner, std::span<uint32_t> stacks, Tree tree = Tree::kAny,
+           CommonEntries* common = nullptr);
 
   const SymbolTable& table() const { return table_; }
   // Of all columns of table(), as they are now.
@@ -71,6 +82,16 @@ class SymbolInterner {
     return map[id];
   }
   // Likewise, the first time that the batch refers to it.
+  template <typename Mark, typename Find>
+  uint32_t Common(std::vector<uint32_t> CommonEntries::*column, uint32_t id, Mark mark, Find find);
+  uint32_t FindString(uint32_t id);
+  uint32_t FindFunction(uint32_t id);
+  uint32_t FindMapping(uint32_t id);
+  uint32_t FindLocation(uint32_t id);
+  // The batch in hand uses an entry here, and so what it refers to.
+  void UseFunction(uint32_t entry);
+  void UseMapping(uint32_t entry);
+  void UseLocation(uint32_t entry);
   uint32_t InternString(uint32_t id);
   uint32_t InternFunction(uint32_t id);
   uint32_t InternMapping(uint32_t id);
@@ -87,6 +108,7 @@ class SymbolInterner {
   std::vector<uint32_t> location_adds_;  // per location, the call of Add() that referred to it last
   // Of the batch in hand: its table, its owner, and old id -> new id.
   const SymbolTable* source_ = nullptr;
+  CommonEntries* common_ = nullptr;
   uint32_t owner_ = 0;
   uint32_t adds_ = 0;               // calls of Add() so far
   bool has_equal_locations_ = false;  // two of its locations have become one

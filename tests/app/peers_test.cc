@@ -73,7 +73,8 @@ class PeersTest : public ::testing::Test {
                          [this](const Member& m) {
                            connected_.push_back(m.id + "@" + m.pipeline_address);
                            return std::make_shared<FakeBackend>();
-                         }},
+                         },
+                     .jobs_addresses = [this](const std::vector<std::string>& addresses) { jobs_ = addresses; }},
                     clock_, SystemRandom(), metrics_) {}
 
   static Member Writer(const std::string& id, const std::string& address) {
@@ -94,6 +95,7 @@ class PeersTest : public ::testing::Test {
   MetricsRegistry metrics_;
   brazier::testing::FakeClock clock_;
   std::vector<std::string> connected_;
+  std::vector<std::string> jobs_;
   Membership membership_;
 };
 
@@ -112,6 +114,15 @@ TEST_F(PeersTest, ConnectsToLivingWritersInOrderOfTheirIds) {
   EXPECT_EQ((*backends)[0].member.id, "c");
   EXPECT_EQ(metastore_.last.id, "self");
   EXPECT_TRUE(metastore_.deadlines_set);
+}
+
+TEST_F(PeersTest, TellsWhereMetastoreMembersGiveJobs) {
+  metastore_.list.members = {{.id = "a", .roles = {"metastore"}, .jobs_address = "tcp://a:1"},
+                             {.id = "b", .roles = {"distributor"}, .jobs_address = "tcp://b:1"},
+                             {.id = "c", .roles = {"metastore"}},
+                             {.id = "d", .roles = {"metastore", "distributor"}, .jobs_address = "tcp://d:1"}};
+  membership_.RunOnce();
+  EXPECT_EQ(jobs_, (std::vector<std::string>{"tcp://a:1", "tcp://d:1"}));
 }
 
 TEST_F(PeersTest, KeepsConnectionsUntilTheAddressChanges) {

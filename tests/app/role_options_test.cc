@@ -64,6 +64,20 @@ TEST(RoleOptions, AddressesAreSplit) {
             std::vector<std::string>{"meta:9"});
 }
 
+TEST(RoleOptions, CompactionReachesSchedulerAndWorker) {
+  const auto config = Load({"--compaction.level0-delay=7s", "--compaction.block-bytes-max=32MiB", "--compaction.memory-bytes-max=512MiB",
+                            "--compaction.concurrency=3"});
+  const auto policy = CompactionPolicyOf(config);
+  EXPECT_EQ(policy.levels[0].age_ns, 7 * kNsPerSecond);
+  EXPECT_EQ(policy.levels[1].age_ns, 60 * kNsPerSecond);
+  EXPECT_EQ(policy.block_bytes_max, 32u << 20);
+  EXPECT_EQ(policy.memory_bytes_max, 512u << 20);
+  EXPECT_EQ(MetastoreOptionsOf(config).compaction.block_bytes_max, 32u << 20);
+  const auto worker = CompactionWorkerOptionsOf(config, "host-1");
+  EXPECT_EQ(worker.name, "host-1");
+  EXPECT_EQ(worker.concurrency, 3u);
+}
+
 TEST(RoleOptions, TheRest) {
   const config::Config config =
       Load({"--segment.linger=1ms", "--segment.bytes-max=1MiB", "--segment.buffer-bytes-max=2MiB",

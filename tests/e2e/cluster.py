@@ -1,4 +1,4 @@
-"""Starts the real binary on loopback, as one process or as six, and stops what it started.
+"""Starts the real binary on loopback, as one process or as one for each role, and stops what it started.
 
     with Monolith() as cluster: Client(cluster).push(...)
 
@@ -186,16 +186,18 @@ class Monolith(Cluster):
         return self.processes[0]
 
 
-class SixProcesses(Cluster):
-    kind = "six processes"
+class SeparateProcesses(Cluster):
+    """A process for each role, two segment-writers among them."""
+
+    kind = "separate processes"
 
     def make_processes(self):
-        ports = iter(free_ports(21))
+        ports = self.ports = iter(free_ports(30))
         metastore_thrift = next(ports)
         self.objects_dir = os.path.join(self.folder, "objects")
         processes = []
 
-        def add(name, target, thrift_port=None, pipeline=False, extra=()):
+        def make(name, target, thrift_port=None, pipeline=False, extra=()):
             http = next(ports)
             flags = [f"--target={target}", f"--member.id={name}", f"--data-dir={os.path.join(self.folder, name)}",
                      f"--object-store.path={self.objects_dir}", f"--http.listen=127.0.0.1:{http}",
@@ -203,14 +205,21 @@ class SixProcesses(Cluster):
                      f"--thrift.listen={f'127.0.0.1:{thrift_port}' if thrift_port else ''}"]
             if pipeline:
                 flags.append(f"--pipeline.listen=tcp://127.0.0.1:{next(ports)}")
-            processes.append(Process(name, http, [*flags, *extra, *self.flags], self.folder))
+            return Process(name, http, [*flags, *extra, *self.flags], self.folder)
+
+        def add(*arguments, **more):
+            processes.append(make(*arguments, **more))
             return processes[-1]
 
+        self.make = make  # for tests that want more of them
+
         add("metastore", "metastore", thrift_port=metastore_thrift, extra=[
-            f"--metastore.members=127.0.0.1:{metastore_thrift}", f"--metastore.raft-listen=tcp://127.0.0.1:{next(ports)}"])
+            f"--metastore.members=127.0.0.1:{metastore_thrift}", f"--metastore.raft-listen=tcp://127.0.0.1:{next(ports)}",
+            f"--compaction.listen=tcp://127.0.0.1:{next(ports)}"])
         add("segment-writer-1", "segment-writer", pipeline=True)
         add("segment-writer-2", "segment-writer", pipeline=True)
         add("query-backend", "query-backend", pipeline=True)
+        add("compaction-worker", "compaction-worker")
         self.query_thrift_port = next(ports)
         frontend = add("query-frontend", "query-frontend", thrift_port=self.query_thrift_port)
         self.thrift_port, self.zeromq_port, self.pull_port = next(ports), next(ports), next(ports)

@@ -48,7 +48,7 @@ class MetastoreMembers(Cluster):
         super().__init__(multitenancy=False, **more)
 
     def make_processes(self):
-        self.ports = iter(free_ports(3 * self.count + 6))  # the last ones for other roles
+        self.ports = iter(free_ports(4 * self.count + 6))  # the last ones for other roles
         self.addresses = [f"127.0.0.1:{next(self.ports)}" for _ in range(self.count)]
         self.objects_dir = os.path.join(self.folder, "objects")
         self.members = [self.make_member(i) for i in range(self.count)]
@@ -56,7 +56,8 @@ class MetastoreMembers(Cluster):
 
     def make_member(self, i):
         flags = [f"--data-dir={self.data_dir(i)}", f"--thrift.listen={self.addresses[i]}",
-                 f"--metastore.raft-listen=tcp://127.0.0.1:{next(self.ports)}"]
+                 f"--metastore.raft-listen=tcp://127.0.0.1:{next(self.ports)}",
+                 f"--compaction.listen=tcp://127.0.0.1:{next(self.ports)}"]
         if self.configured:
             flags.append(f"--metastore.members={','.join(self.addresses[:3])}")
         return self.make(f"metastore-{i + 1}", "metastore", flags)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from client import CPU_TYPE, Client, cpu_profile
-from cluster import Monolith, SixProcesses
+from cluster import Monolith, SeparateProcesses
 from load import Load, random_sleep, seeded
 
 KILLS = int(os.environ.get("BRAZIER_TEST_KILLS", "50"))
@@ -36,15 +36,16 @@ class KillTest(unittest.TestCase):
         finally:
             cluster.discard()
 
-    def test_kill_9_of_single_processes_of_six(self):
+    def test_kill_9_of_single_processes(self):
         """Whichever process dies and comes back, the others go on, and nothing acknowledged is lost or doubled."""
         print(f"seed {SEED}", flush=True)
         rng = seeded(SEED)
-        cluster = SixProcesses(multitenancy=False).start()
+        cluster = SeparateProcesses(multitenancy=False).start()
         load = Load(threads=3, seed=SEED)
         try:
             def kill_one_after_another():
-                for name in ("segment-writer-1", "metastore", "query-backend", "segment-writer-2", "distributor", "metastore"):
+                for name in ("segment-writer-1", "metastore", "query-backend", "compaction-worker", "segment-writer-2", "distributor",
+                             "metastore"):
                     random_sleep(rng, 0.3, 0.8)
                     process, = [p for p in cluster.processes if p.name == name]
                     process.kill()
@@ -85,8 +86,8 @@ class DrainTest(unittest.TestCase):
     def test_sigterm_under_load_one_process(self):
         self.drain_under_load(Monolith)
 
-    def test_sigterm_under_load_six_processes(self):
-        self.drain_under_load(SixProcesses)
+    def test_sigterm_under_load_separate_processes(self):
+        self.drain_under_load(SeparateProcesses)
 
     def test_a_push_in_flight_is_answered_before_the_end(self):
         """A long linger holds the push; SIGTERM comes meanwhile; the push must still be answered, and be true."""

@@ -1,4 +1,4 @@
-"""Every case against six processes, as separate roles over loopback."""
+"""Every case against separate processes, one for each role, over loopback."""
 
 import unittest
 
@@ -8,11 +8,11 @@ import cases_ingest
 import cases_query
 import cases_real_profiles
 from cases import Cases, start_shared, stop_shared
-from cluster import SixProcesses
+from cluster import SeparateProcesses
 
 
 def setUpModule():
-    start_shared(SixProcesses)
+    start_shared(SeparateProcesses)
 
 
 def tearDownModule():

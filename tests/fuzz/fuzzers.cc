@@ -18,6 +18,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"query_result", "partial results on the execute pipeline", RunQueryResult, QueryResultCorpus},
     {"ingest_msgpack", "messages of profile shippers over ZeroMQ", RunIngestMsgpack, IngestMsgpackCorpus},
     {"envelope", "header frames between our processes", RunEnvelope, EnvelopeCorpus},
+    {"job_message", "what compaction workers and the metastore say to each other", RunJobMessage, JobMessageCorpus},
     {"member_frame", "messages between metastore members", RunMemberFrame, MemberFrameCorpus},
     {"snapshot_frame", "snapshots between metastore members", RunSnapshotFrame, SnapshotFrameCorpus},
     {"snapshot_manifest", "manifests of index snapshots", RunSnapshotManifest, SnapshotManifestCorpus},

@@ -28,6 +28,8 @@ void RunIngestMsgpack(Bytes input);
 std::vector<std::string> IngestMsgpackCorpus();
 void RunEnvelope(Bytes input);
 std::vector<std::string> EnvelopeCorpus();
+void RunJobMessage(Bytes input);  // a byte that says which message, and the message
+std::vector<std::string> JobMessageCorpus();
 void RunMemberFrame(Bytes input);  // size of the header, header, message; also with the right checksum
 std::vector<std::string> MemberFrameCorpus();
 void RunSnapshotFrame(Bytes input);  // without its checksum

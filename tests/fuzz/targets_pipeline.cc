@@ -3,6 +3,7 @@
 
 #include "common/base/crc32c.h"
 #include "common/codec/ingest_msgpack.h"
+#include "common/codec/jobs_msgpack.h"
 #include "common/codec/msgpack_io.h"
 #include "common/pipeline/envelope.h"
 #include "common/pipeline/member_frame.h"
@@ -139,12 +140,76 @@ void RunEnvelope(Bytes input) {
 
 std::vector<std::string> EnvelopeCorpus() {
   std::vector<std::string> corpus;
-  for (Kind kind : {Kind::kHello, Kind::kCredit, Kind::kAppend, Kind::kExecute, Kind::kCancel, Kind::kOk, Kind::kError, Kind::kBusy}) {
+  for (Kind kind : {Kind::kHello, Kind::kCredit, Kind::kAppend, Kind::kExecute, Kind::kCancel, Kind::kOk, Kind::kError, Kind::kBusy, Kind::kPullJobs,
+                    Kind::kReturnJob}) {
     Envelope envelope{.kind = kind, .id = 300, .deadline_ms = 30'000, .request_id = "request-1", .shard = 3, .credit_bytes = 4 << 20};
     envelope.status = Status(Code::kUnavailable, "the disk is full").WithReason("disk_full");
     corpus.push_back(pipeline::EncodeEnvelope(envelope));
   }
   return corpus;
+}
+
+namespace {
+
+// What decodes is encoded to something that decodes to the same bytes again.
+template <typename Decode, typename Encode>
+void CheckJobMessage(Bytes input, const Decode& decode, const Encode& encode) {
+  const auto message = decode(input);
+  if (!message.ok()) {
+    FUZZ_CHECK(!message.status().message().empty());
+    return;
+  }
+  const std::string bytes = encode(*message);
+  const auto again = decode(AsBytes(bytes));
+  FUZZ_CHECK(again.ok());
+  FUZZ_CHECK(encode(*again) == bytes);
+}
+
+}  // namespace
+
+void RunJobMessage(Bytes input) {
+  if (input.empty()) return;
+  const Bytes message = input.subspan(1);
+  switch (input[0] % 6) {
+    case 0:
+      return CheckJobMessage(message, codec::DecodePullRequest, codec::EncodePullRequest);
+    case 1:
+      return CheckJobMessage(message, codec::DecodeJobs, codec::EncodeJobs);
+    case 2:
+      return CheckJobMessage(message, codec::DecodeJobHeartbeat, codec::EncodeJobHeartbeat);
+    case 3:
+      return CheckJobMessage(message, codec::DecodeJobIds, codec::EncodeJobIds);
+    case 4:
+      return CheckJobMessage(message, codec::DecodeFinishedJob, codec::EncodeFinishedJob);
+    default:
+      return CheckJobMessage(message, codec::DecodeReturnedJob, codec::EncodeReturnedJob);
+  }
+}
+
+std::vector<std::string> JobMessageCorpus() {
+  contract::CompactionJob job;
+  job.id = 300;
+  job.token = 70'000;
+  job.level = 2;
+  job.shard = 3;
+  job.tenant = "acme";
+  job.inputs = {Ulid{{.high = 1, .low = 2}}, Ulid{{.high = 3, .low = 4}}};
+  job.hour_rollups = true;
+  contract::FinishedJob finished;
+  finished.id = 300;
+  finished.inputs = job.inputs;
+  finished.bad = {{.id = Ulid{{.high = 5, .low = 6}}, .reason = "missing"}};
+  BlockMeta output;
+  output.id = job.inputs[0];
+  output.level = 2;
+  output.datasets.push_back({.tenant = "acme", .service = "api", .profile_count = 3});
+  finished.outputs.push_back(output);
+  return {std::string(1, '\0') + codec::EncodePullRequest({.worker = "host#1", .credits = 3}),
+          "\x01" + codec::EncodeJobs({job, job}),
+          "\x02" + codec::EncodeJobHeartbeat({.worker = "host#1", .jobs = {{.id = 1, .token = 2, .bytes_done = 3, .bytes_total = 4}}}),
+          "\x03" + codec::EncodeJobIds({1, 300, 70'000}),
+          "\x04" + codec::EncodeFinishedJob(finished),
+          "\x05" + codec::EncodeReturnedJob({.id = 1, .token = 2, .error = "the disk is full"})};
 }
 
 // The input is a byte that says how long the header is, the header and the message. Nearly every mutation breaks the

@@ -39,6 +39,7 @@ struct QueryOptions {
   int64_t step_ns = 15'000'000'000;   // kTimeline
   size_t rows = 40;            // kTop
   std::string file;            // kPprof: where to write; empty: `out`
+  bool explain = false;        // print what was read of which block
 };
 
 struct IndexOptions {

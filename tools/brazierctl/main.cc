@@ -87,6 +87,7 @@ void AddQueryOptions(CLI::App& command, QueryOptions& options, std::string& sinc
       ->check(DurationCheck);
   command.add_option("--rows", options.rows, "top: number of functions")->capture_default_str();
   command.add_option("-o,--file", options.file, "pprof: write to this file");
+  command.add_flag("--explain", options.explain, "Also print, on stderr, what was read of which block");
 }
 
 // Returns the option --data-dir.

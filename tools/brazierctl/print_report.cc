@@ -82,6 +82,12 @@ std::map<uint32_t, FunctionRow> SumFunctions(const FlameTree& tree,
   return rows;
 }
 
+std::string RowsText(const QueryStats& stats) {
+  const std::string rows = std::to_string(stats.rows_read);
+  if (stats.rollup_rows_read == 0) return rows + " profiles";
+  return "from " + std::to_string(stats.rollup_rows_read) + " roll-up rows and " + rows + " rows";
+}
+
 }  // namespace
 
 std::string ValueText(double value, std::string_view unit) {
@@ -216,17 +222,25 @@ std::string TimeSeriesText(const TimeSeriesSet& series) {
   return out;
 }
 
+std::string FailedBlocksText(const QueryStats& stats) {
+  if (stats.blocks_failed == 0) return "";
+  std::string out = "INCOMPLETE: " + std::to_string(stats.blocks_failed) +
+                    (stats.blocks_failed == 1 ? " block" : " blocks") + " could not be read";
+  for (size_t i = 0; i < stats.failed_blocks.size(); ++i) out += (i == 0 ? ": " : ", ") + stats.failed_blocks[i];
+  if (stats.blocks_failed > stats.failed_blocks.size()) out += ", ...";
+  return out + "\n";
+}
+
 std::string StatsText(const QueryStats& stats) {
   std::string out = "read " + std::to_string(stats.blocks_read) + " of " +
                     std::to_string(stats.blocks_planned) + " blocks, " +
                     std::to_string(stats.datasets_read) + " datasets, " +
-                    std::to_string(stats.rows_read) + " profiles, " +
+                    RowsText(stats) + ", " +
                     std::to_string(stats.samples_read) + " samples, " +
                     ValueText(static_cast<double>(stats.bytes_read), "bytes");
   if (stats.profiles_hidden > 0) out += "; " + std::to_string(stats.profiles_hidden) + " repeats skipped";
-  if (stats.blocks_failed > 0) out += "; " + std::to_string(stats.blocks_failed) + " BLOCKS FAILED";
   if (stats.newest_data_ns > 0) out += "; newest data " + TimeText(stats.newest_data_ns);
-  return out + "\n";
+  return out + "\n" + FailedBlocksText(stats);
 }
 
 }  // namespace brazier::ctl

@@ -17,8 +17,10 @@ std::string TreeText(const FlameTree& tree, std::string_view unit, double share_
 std::string FoldedText(const FlameTree& tree);
 // One line per point: series, time, sum, count.
 std::string TimeSeriesText(const TimeSeriesSet& series);
-// What was read, on one line.
+// What was read, on one line, and a second one when the answer goes without blocks.
 std::string StatsText(const QueryStats& stats);
+// The blocks that the answer goes without, on one line; empty when there are none.
+std::string FailedBlocksText(const QueryStats& stats);
 // "1.50s", "2.25MiB", "1234": a value in the unit of its profile type.
 std::string ValueText(double value, std::string_view unit);
 // "2026-11-20T23:16:05Z".

@@ -97,6 +97,7 @@ contract::QueryRequest MakeQueryRequest(const ServerOptions& server, const Query
   request.selectors = {options.selector};
   request.profile_type = options.profile_type;
   request.reports = {MakeReportRequest(options)};
+  request.explain = options.explain;
   return request;
 }
 
@@ -190,7 +191,12 @@ Status Query(const ServerOptions& server, const QueryOptions& options, std::ostr
   RETURN_IF_ERROR(PrintReport(response->reports[0], options, request.end_ns, out));
   // Machine-readable outputs stay pure.
   const bool for_people = options.output == QueryOutput::kTop || options.output == QueryOutput::kTree;
-  if (for_people) out << StatsText(response->stats);
+  if (for_people) {
+    out << StatsText(response->stats);
+  } else {
+    std::cerr << FailedBlocksText(response->stats);
+  }
+  std::cerr << response->explanation;
   return Status::Ok();
 }
 

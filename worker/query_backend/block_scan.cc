@@ -13,53 +13,94 @@ BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector)
     const ReportKindRow* kind = FindReportKind(request.kind);
     CHECK(kind != nullptr);
     builders_.push_back(kind->make(request));
-    needs_samples_ |= kind->needs_samples;
   }
 }
 
-Status BlockScan::Read(const LoadedBlock& block, size_t dataset) {
-  const std::string& service = block.read().datasets[dataset].service;
-  if (service != service_) {
+Status BlockScan::Read(const LoadedBlock& block, size_t index, const DatasetCover& cover) {
+  const DatasetMeta& meta = block.read().datasets[index];
+  if (meta.service != service_) {
     for (auto& builder : builders_) builder->BeginService();
-    service_ = service;
+    service_ = meta.service;
   }
-  if (Status s = ReadDataset(block, dataset); !s.ok()) {
-    return s.Annotate("block " + block.read().object_key + ", service " + service);
+  Dataset dataset{block, index, meta, cover};
+  touched_.clear();
+  duration_ns_ = period_ = 0;
+  const Status status = ReadDataset(dataset);
+  if (status.ok() && dataset.has_symbols) AddStacks();
+  for (uint32_t stack : touched_) values_[stack] = 0;
+  if (status.ok()) return status;
+  return status.Annotate("block " + block.read().object_key + ", service " + meta.service);
+}
+
+Status BlockScan::ReadDataset(Dataset& dataset) {
+  CountDataset(dataset.meta, &stats_);
+  const block::BlockSections& sections = dataset.block.sections();
+  if (!dataset.cover.rows.raw.empty()) {
+    ASSIGN_OR_RETURN(const block::DatasetRows rows, sections.Rows(dataset.index));
+    stats_.rows_read += rows.rows.size();
+    RETURN_IF_ERROR(ReadLevel(dataset, {SectionKind::kSampleChunk, &RollupCover::raw}, rows, {}));
+  }
+  struct Rollup {
+    SectionKind rows;
+    Level level;
+  };
+  static constexpr Rollup kRollups[] = {{SectionKind::kHourRows, {SectionKind::kHourSamples, &RollupCover::hours}},
+                                        {SectionKind::kDayRows, {SectionKind::kDaySamples, &RollupCover::days}}};
+  for (const Rollup& each : kRollups) {
+    if ((dataset.cover.rows.*each.level.times).empty()) continue;
+    ASSIGN_OR_RETURN(const block::RollupRows rollup, sections.Rollup(dataset.index, each.rows));
+    stats_.rollup_rows_read += rollup.rows.rows.size();
+    RETURN_IF_ERROR(ReadLevel(dataset, each.level, rollup.rows, rollup.profile_counts));
   }
   return Status::Ok();
 }
 
-Status BlockScan::ReadDataset(const LoadedBlock& block, size_t index) {
-  const DatasetMeta& dataset = block.read().datasets[index];
-  ASSIGN_OR_RETURN(const block::DatasetRows rows, block.sections().Rows(index));
-  const bool any = selection_.Set(selector_, rows, dataset.hidden_profiles);
-  CountDataset(dataset, rows, &stats_);
+Status BlockScan::ReadLevel(Dataset& dataset, const Level& level, const block::DatasetRows& rows,
+                            std::span<const uint64_t> profile_counts) {
+  ASSIGN_OR_RETURN(const bool any,
+                   selection_.Set(selector_, rows, dataset.meta, dataset.block.read().deletions));
   if (!any) return Status::Ok();
-
-  const DatasetView view = selection_.View(spec_, rows);
-  for (auto& builder : builders_) builder->AddRows(view);
-  if (!needs_samples_) return Status::Ok();
-  const bool any_row = std::any_of(rows.rows.begin(), rows.rows.end(), [&](const auto& row) {
-    return view.IsSelected(row) && view.IsInRange(row);
-  });
-  if (!any_row) return Status::Ok();
-  RETURN_IF_ERROR(block.ReadSymbols(index, &symbols_));
-  return SumSamples(block, index, view);
+  for (size_t i = 0; i < builders_.size(); ++i) {
+    const std::vector<TimeRange>& times = dataset.cover.reports[i].*level.times;
+    if (!times.empty()) builders_[i]->AddRows(selection_.View(spec_, rows, times, profile_counts));
+  }
+  const std::vector<TimeRange>& times = dataset.cover.samples.*level.times;
+  if (times.empty()) return Status::Ok();
+  return SumSamples(dataset, level.samples, selection_.View(spec_, rows, times, profile_counts));
 }
 
-Status BlockScan::SumSamples(const LoadedBlock& block, size_t index, const DatasetView& view) {
-  ASSIGN_OR_RETURN(const auto parts, block.sections().Samples(index));
-  ASSIGN_OR_RETURN(auto samples, block::SamplesDecoder::Open(
-                                     parts, static_cast<uint32_t>(symbols_.stacks.size())));
-  if (values_.size() < symbols_.stacks.size()) values_.resize(symbols_.stacks.size());
-  touched_.clear();
-  int64_t duration_ns = 0;
-  int64_t period = 0;
-  Status status;
-  for (const block::DatasetRow& row : view.rows.rows) {
-    status = samples.Next(row);
-    if (!status.ok()) break;
-    if (!view.IsSelected(row) || !view.IsInRange(row)) continue;
+Status BlockScan::SumSamples(Dataset& dataset, SectionKind kind, const DatasetView& view) {
+  const std::span<const block::DatasetRow> rows(view.rows.rows);
+  const auto is_meant = [&](const block::DatasetRow& row) { return view.IsMeant(row); };
+  ASSIGN_OR_RETURN(const auto chunks, block::SampleChunks(dataset.meta, kind));
+  size_t in_chunks = 0;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const size_t begin = std::min<size_t>(chunks[i].row_begin, rows.size());
+    size_t end = std::min<size_t>(chunks[i].row_end, rows.size());
+    in_chunks = end;
+    // Rows after the last one that is meant are not even parsed.
+    while (end > begin && !is_meant(rows[end - 1])) --end;
+    if (end == begin) continue;
+    if (!dataset.has_symbols) {
+      RETURN_IF_ERROR(dataset.block.ReadSymbols(dataset.index, &symbols_));
+      if (values_.size() < symbols_.stacks.size()) values_.resize(symbols_.stacks.size());
+      dataset.has_symbols = true;
+    }
+    ASSIGN_OR_RETURN(const auto parts, dataset.block.sections().SampleChunk(dataset.index, kind, i));
+    RETURN_IF_ERROR(SumChunk(view, parts, rows.subspan(begin, end - begin)));
+  }
+  if (in_chunks == rows.size()) return Status::Ok();
+  return Corruption("samples: there are columns of " + std::to_string(in_chunks) + " of " + std::to_string(rows.size()) +
+                    " rows");
+}
+
+Status BlockScan::SumChunk(const DatasetView& view, const std::vector<std::string>& parts,
+                           std::span<const block::DatasetRow> rows) {
+  ASSIGN_OR_RETURN(auto samples,
+                   block::SamplesDecoder::Open(parts, static_cast<uint32_t>(symbols_.stacks.size())));
+  for (const block::DatasetRow& row : rows) {
+    RETURN_IF_ERROR(samples.Next(row));
+    if (!view.IsMeant(row)) continue;
     const auto stacks = samples.stacks();
     const auto values = samples.values();
     for (size_t i = 0; i < stacks.size(); ++i) {
@@ -68,19 +109,19 @@ Status BlockScan::SumSamples(const LoadedBlock& block, size_t index, const Datas
       AddSaturating(&value, values[i]);
     }
     stats_.samples_read += stacks.size();
-    duration_ns += view.rows.profiles[row.profile].duration_ns;
-    period = std::max(period, view.rows.profiles[row.profile].period);
+    AddSaturating(&duration_ns_, view.rows.profiles[row.profile].duration_ns);
+    period_ = std::max(period_, view.rows.profiles[row.profile].period);
   }
-  if (status.ok()) {
-    std::sort(touched_.begin(), touched_.end());
-    touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
-    const bool is_filtered = !spec_.call_site.empty();
-    if (is_filtered) SelectCallSite();
-    const DatasetStacks stacks{symbols_, is_filtered ? selected_ : touched_, values_, duration_ns, period};
-    for (auto& builder : builders_) builder->AddStacks(stacks);
-  }
-  for (uint32_t stack : touched_) values_[stack] = 0;
-  return status;
+  return Status::Ok();
+}
+
+void BlockScan::AddStacks() {
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+  const bool is_filtered = !spec_.call_site.empty();
+  if (is_filtered) SelectCallSite();
+  const DatasetStacks stacks{symbols_, is_filtered ? selected_ : touched_, values_, duration_ns_, period_};
+  for (auto& builder : builders_) builder->AddStacks(stacks);
 }
 
 void BlockScan::SelectCallSite() {

@@ -1,4 +1,5 @@
-// BlockScan: feeds datasets of loaded blocks to report builders: the inner loop of a read node. Owns the memory that is
+// BlockScan: feeds datasets of loaded blocks to report builders: the inner loop of a read node. Reads of each dataset what its cover
+// says: rows of profiles, of hours and of days; the sums of their samples by stack are one. Owns the memory that is
 // reused from dataset to dataset; one per thread. Thread-compatible.
 #pragma once
 
@@ -18,22 +19,38 @@ class BlockScan {
 
   // Reads one dataset of the block. Datasets of one service are best read one after the other.
   // kCorruption names block and service; the builders may hold a part of the dataset and must be thrown away.
-  Status Read(const LoadedBlock& block, size_t dataset);
+  Status Read(const LoadedBlock& block, size_t dataset, const DatasetCover& cover);
 
   size_t MemoryBytes() const;
   const QueryStats& stats() const { return stats_; }
   std::vector<Report> Finish();
 
  private:
-  Status ReadDataset(const LoadedBlock& block, size_t index);
-  Status SumSamples(const LoadedBlock& block, size_t index, const DatasetView& view);
+  // Rows of one kind, and which of a cover's ranges are of them.
+  struct Level {
+    SectionKind samples;
+    const std::vector<TimeRange> RollupCover::*times;
+  };
+  struct Dataset {
+    const LoadedBlock& block;
+    const size_t index;
+    const DatasetMeta& meta;
+    const DatasetCover& cover;
+    bool has_symbols = false;  // in symbols_
+  };
+  Status ReadDataset(Dataset& dataset);
+  Status ReadLevel(Dataset& dataset, const Level& level, const block::DatasetRows& rows,
+                   std::span<const uint64_t> profile_counts);
+  // Adds the samples of the view's rows to the sums.
+  Status SumSamples(Dataset& dataset, SectionKind kind, const DatasetView& view);
+  Status SumChunk(const DatasetView& view, const std::vector<std::string>& parts, std::span<const block::DatasetRow> rows);
+  void AddStacks();
   // Of the touched stacks, selects those that begin with the call site of the spec.
   void SelectCallSite();
   void MatchCallSite();
 
   const QuerySpec& spec_;
   const Selector& selector_;
-  bool needs_samples_ = false;
   std::vector<std::unique_ptr<ReportBuilder>> builders_;
   QueryStats stats_;
 
@@ -42,6 +59,8 @@ class BlockScan {
   // Of the dataset in hand.
   RowSelection selection_;
   std::vector<int64_t> values_;    // by stack; all zero between datasets
+  int64_t duration_ns_ = 0;
+  int64_t period_ = 0;
   std::vector<uint32_t> touched_;  // stacks with a value
   std::vector<uint32_t> selected_;  // of them, those that begin with the call site
   std::vector<uint16_t> call_site_depth_;

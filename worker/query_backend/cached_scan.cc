@@ -6,7 +6,8 @@
 namespace brazier::query_backend {
 
 CachedScan::CachedScan(const QuerySpec& spec, const Selector& selector, DatasetCache& cache)
-    : spec_(spec), selector_(selector), profile_type_(selector.EqualValue(label::kProfileType)), cache_(cache) {}
+    : spec_(spec), selector_(selector), profile_type_(selector.EqualValue(label::kProfileType)),
+      range_{spec.start_ns, spec.end_ns}, cache_(cache) {}
 
 bool CachedScan::CanAnswer(const QuerySpec& spec, const Selector& selector) {
   return spec.reports.size() == 1 && spec.reports[0].kind == ReportKind::kFlameGraph && spec.call_site.empty() &&
@@ -65,23 +66,26 @@ size_t CachedScan::MapStacks(StackDictionary& dictionary, CachedDataset* out) {
   return dictionary.tree.MemoryBytes() - before;
 }
 
-void CachedScan::Add(const DatasetMeta& meta, const CachedDataset& dataset) {
-  CountDataset(meta, dataset.rows, &stats_);
-  if (!selection_.Set(selector_, dataset.rows, meta.hidden_profiles)) return;
+Status CachedScan::Add(const DatasetMeta& meta, const CachedDataset& dataset) {
+  CountDataset(meta, &stats_);
+  stats_.rows_read += dataset.rows.rows.size();
+  ASSIGN_OR_RETURN(const bool any, selection_.Set(selector_, dataset.rows, meta, {}));
+  if (!any) return Status::Ok();
   if (dictionary_ != dataset.dictionary) {
     EndDictionary();
     dictionary_ = dataset.dictionary;
   }
   if (selfs_.size() < dataset.node_count) selfs_.resize(dataset.node_count);
-  const DatasetView view = selection_.View(spec_, dataset.rows);
+  const DatasetView view = selection_.View(spec_, dataset.rows, {&range_, 1});
   for (size_t r = 0; r < dataset.rows.rows.size(); ++r) {
     const block::DatasetRow& row = dataset.rows.rows[r];
-    if (!view.IsSelected(row) || !view.IsInRange(row)) continue;
+    if (!view.IsMeant(row)) continue;
     for (uint32_t i = dataset.sample_begins[r]; i < dataset.sample_begins[r + 1]; ++i) {
       AddSaturating(&selfs_[dataset.nodes[i]], dataset.values[i]);
     }
     stats_.samples_read += row.sample_count;
   }
+  return Status::Ok();
 }
 
 void CachedScan::EndDictionary() {

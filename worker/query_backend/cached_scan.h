@@ -24,8 +24,8 @@ class CachedScan {
 
   // Decodes a dataset into the cache. kCorruption names block and service.
   Result<std::shared_ptr<const CachedDataset>> Load(const std::string& key, const LoadedBlock& block, size_t dataset);
-  // Adds what the query means of a dataset. Datasets of one dictionary are best added one after the other.
-  void Add(const DatasetMeta& meta, const CachedDataset& dataset);
+  // Adds what the query means of a dataset from which nothing was deleted. Datasets of one dictionary are best added one after the other.
+  Status Add(const DatasetMeta& meta, const CachedDataset& dataset);
 
   size_t MemoryBytes() const { return selfs_.capacity() * sizeof(int64_t) + tree_.nodes.capacity() * sizeof(FlameTree::Node); }
   const QueryStats& stats() const { return stats_; }
@@ -41,6 +41,7 @@ class CachedScan {
   const QuerySpec& spec_;
   const Selector& selector_;
   const std::string_view profile_type_;
+  const TimeRange range_;
   DatasetCache& cache_;
   QueryStats stats_;
   FlameTree tree_;

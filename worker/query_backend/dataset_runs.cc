@@ -11,12 +11,6 @@ constexpr size_t kRunsPerThread = 4;
 
 }  // namespace
 
-uint64_t StoredBytes(const DatasetMeta& dataset) {
-  uint64_t bytes = 0;
-  for (const SectionRef& section : dataset.sections) bytes += section.size;
-  return bytes;
-}
-
 std::vector<DatasetRef> SortedDatasets(std::span<const BlockRead* const> reads, const std::vector<std::string>& tenants) {
   std::vector<DatasetRef> out;
   for (uint32_t block = 0; block < reads.size(); ++block) {
@@ -32,11 +26,11 @@ std::vector<DatasetRef> SortedDatasets(std::span<const BlockRead* const> reads, 
   return out;
 }
 
-DatasetRuns CutIntoRuns(std::span<const BlockRead* const> reads, std::vector<DatasetRef> datasets, size_t threads) {
+DatasetRuns CutIntoRuns(std::vector<DatasetRef> datasets, const std::function<uint64_t(const DatasetRef&)>& bytes_of,
+                        size_t threads) {
   DatasetRuns runs;
   runs.datasets = std::move(datasets);
   if (runs.datasets.empty()) return runs;
-  const auto bytes_of = [&](const DatasetRef& ref) { return StoredBytes(reads[ref.block]->datasets[ref.dataset]); };
   uint64_t bytes = 0;
   for (const DatasetRef& ref : runs.datasets) bytes += bytes_of(ref);
   // One thread has nobody to share with.

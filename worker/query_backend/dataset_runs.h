@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,14 +30,12 @@ struct DatasetRuns {
   }
 };
 
-// Stored bytes of a dataset's sections.
-uint64_t StoredBytes(const DatasetMeta& dataset);
-
 // The datasets of `tenants` in `reads`, sorted. Others are left out whatever the plan says: it comes from the index, but no
 // reader trusts it with other tenants' data.
 std::vector<DatasetRef> SortedDatasets(std::span<const BlockRead* const> reads, const std::vector<std::string>& tenants);
 
 // Runs have about equal bytes, several for each of `threads`, so that none waits long for the last.
-DatasetRuns CutIntoRuns(std::span<const BlockRead* const> reads, std::vector<DatasetRef> datasets, size_t threads);
+DatasetRuns CutIntoRuns(std::vector<DatasetRef> datasets, const std::function<uint64_t(const DatasetRef&)>& bytes_of,
+                        size_t threads);
 
 }  // namespace brazier::query_backend

@@ -2,9 +2,8 @@
 
 namespace brazier::query_backend {
 
-Status LoadedBlock::Load(object::ObjectStore& store, bool needs_samples, const std::vector<bool>& wanted) {
-  Result<block::BlockSections> sections =
-      block::BlockSections::Fetch(store, read_, {.rows = true, .samples = needs_samples}, wanted);
+Status LoadedBlock::Load(object::ObjectStore& store, const block::BlockSections::Wanted& wanted) {
+  Result<block::BlockSections> sections = block::BlockSections::FetchWanted(store, read_, wanted);
   if (!sections.ok()) return sections.status().Annotate("block " + read_.object_key);
   sections_ = std::move(sections).value();
   return Status::Ok();

@@ -18,8 +18,8 @@ class LoadedBlock {
  public:
   explicit LoadedBlock(const BlockRead& read) : read_(read) {}
 
-  // `wanted`: per dataset whether it will be read. kNotFound, kCorruption, or what the store says; names the block.
-  Status Load(object::ObjectStore& store, bool needs_samples, const std::vector<bool>& wanted);
+  // kNotFound, kCorruption, or what the store says; names the block.
+  Status Load(object::ObjectStore& store, const block::BlockSections::Wanted& wanted);
 
   const BlockRead& read() const { return read_; }
   const block::BlockSections& sections() const { return sections_; }

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 
+#include "common/model/bad_block.h"
+#include "common/model/rollup_cover.h"
 #include "worker/query_backend/block_scan.h"
 #include "worker/query_backend/cached_scan.h"
 
@@ -22,11 +25,27 @@ Status CollectReads(const PlanNode& node, int depth, std::vector<const BlockRead
   return Status::Ok();
 }
 
-// Sections that a query without samples does not fetch count too: a bound, not an account.
-uint64_t BlockBytes(const BlockRead& read) {
+// What the cache holds of a dataset: its profiles, whatever a query reads of them.
+bool IsCached(const SectionRef& section) {
+  switch (section.kind) {
+    case SectionKind::kSharedSymbols:
+    case SectionKind::kSymbols:
+    case SectionKind::kRows:
+    case SectionKind::kSamples:
+    case SectionKind::kSampleChunk: return true;
+    case SectionKind::kHourRows:
+    case SectionKind::kHourSamples:
+    case SectionKind::kDayRows:
+    case SectionKind::kDaySamples: break;
+  }
+  return false;
+}
+
+uint64_t CachedBytes(const DatasetMeta& dataset) {
   uint64_t bytes = 0;
-  for (const TenantSymbols& symbols : read.symbols) bytes += symbols.section.size;
-  for (const DatasetMeta& dataset : read.datasets) bytes += StoredBytes(dataset);
+  for (const SectionRef& section : dataset.sections) {
+    if (IsCached(section)) bytes += section.size;
+  }
   return bytes;
 }
 
@@ -88,7 +107,6 @@ struct QueryBackend::Execution {
   const Clock& clock;
   DatasetCache& cache;
   bool uses_cache = false;
-  bool needs_samples = false;
   std::vector<const BlockRead*> reads;
   std::atomic<size_t> memory_bytes{0};  // of the builders of all threads
   std::atomic<size_t> blocks_read{0};
@@ -109,6 +127,8 @@ struct QueryBackend::Execution {
                       : DeadlineExceeded("the query's deadline passed" + progress));
     return false;
   }
+  // What a block's bytes led to.
+  void Fail(Status s, const BlockRead& read) { Fail(BlameBlock(std::move(s), read.block)); }
   void Fail(Status s) {
     has_failed.store(true);
     std::lock_guard lock(mu);
@@ -158,6 +178,49 @@ struct QueryBackend::Execution {
     result.stats.blocks_read = blocks_read.load();
     result.stats.bytes_read = bytes_read.load();
     return result;
+  }
+};
+
+// Blocks whose sections are in memory together.
+struct QueryBackend::Batch {
+  // How a dataset is read.
+  struct Plan {
+    DatasetCover cover;
+    bool may_be_cached = false;
+    uint64_t bytes = 0;  // to fetch, unless the cache has it
+    std::shared_ptr<const CachedDataset> found;  // in the cache
+    bool is_wanted = false;                      // from the object
+    bool Needs(const SectionRef& section) const { return may_be_cached ? IsCached(section) : cover.Needs(section); }
+  };
+  std::vector<const BlockRead*> reads;
+  std::vector<std::vector<Plan>> plans;  // by block and dataset
+  std::deque<LoadedBlock> blocks;        // parallel to reads
+  uint64_t bytes = 0;
+  // Datasets to read, each sorted by service.
+  std::vector<DatasetRef> cached, fresh;
+  const DatasetMeta& meta(const DatasetRef& ref) const { return reads[ref.block]->datasets[ref.dataset]; }
+  Plan& plan(const DatasetRef& ref) { return plans[ref.block][ref.dataset]; }
+
+  // False: the block does not fit beside those that are there.
+  bool Add(const Execution& execution, const BlockRead& read, uint64_t bytes_max) {
+    std::vector<Plan> added;
+    added.reserve(read.datasets.size());
+    uint64_t more = 0;
+    for (const TenantSymbols& symbols : read.symbols) more += symbols.section.size;
+    for (const DatasetMeta& dataset : read.datasets) {
+      Plan& plan = added.emplace_back();
+      plan.cover = CoverDataset(execution.spec, dataset, read.deletions);
+      // What roll-ups answer is not read again and again as profiles are, and what is deleted is each query's to know.
+      plan.may_be_cached = execution.uses_cache && !plan.cover.rows.UsesRollups() && !plan.cover.has_deletions &&
+                           CachedBytes(dataset) <= DatasetCache::kStoredBytesMax;
+      for (const SectionRef& section : dataset.sections) plan.bytes += plan.Needs(section) ? section.size : 0;
+      more += plan.bytes;
+    }
+    if (!reads.empty() && bytes + more > bytes_max) return false;
+    bytes += more;
+    reads.push_back(&read);
+    plans.push_back(std::move(added));
+    return true;
   }
 };
 
@@ -215,77 +278,58 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
                                 : options_.memory_bytes_max;
   Execution execution(context, plan.spec, selector, memory_max, clock_, cache_);
   execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(plan.spec, selector);
-  for (const ReportRequest& request : plan.spec.reports) {
-    execution.needs_samples |= FindReportKind(request.kind)->needs_samples;
-  }
   RETURN_IF_ERROR(CollectReads(plan.root, 0, &execution.reads));
-  const std::span<const BlockRead* const> reads(execution.reads);
-  for (size_t begin = 0; begin < reads.size() && !execution.has_failed.load();) {
-    uint64_t bytes = BlockBytes(*reads[begin]);
-    size_t end = begin + 1;
-    while (end < reads.size() && (bytes += BlockBytes(*reads[end])) <= options_.batch_bytes_max) ++end;
-    ReadBatch(execution, reads.subspan(begin, end - begin));
-    begin = end;
+  std::optional<Batch> batch;
+  for (const BlockRead* read : execution.reads) {
+    if (!batch.has_value()) batch.emplace();
+    if (batch->Add(execution, *read, options_.batch_bytes_max)) continue;
+    ReadBatch(execution, *batch);
+    if (execution.has_failed.load()) break;
+    batch.emplace();
+    batch->Add(execution, *read, options_.batch_bytes_max);
   }
+  if (batch.has_value() && !execution.has_failed.load()) ReadBatch(execution, *batch);
   if (execution.has_failed.load()) return execution.status;
   return execution.Finish();
 }
 
-struct QueryBackend::Batch {
-  std::span<const BlockRead* const> reads;
-  std::deque<LoadedBlock> blocks;  // parallel to reads
-  // Datasets to read, each sorted by service.
-  std::vector<DatasetRef> cached, fresh;
-  // By block and dataset: what the cache had, and what to fetch.
-  std::vector<std::vector<std::shared_ptr<const CachedDataset>>> found;
-  std::vector<std::vector<bool>> wanted;
-  const DatasetMeta& meta(const DatasetRef& ref) const { return reads[ref.block]->datasets[ref.dataset]; }
-};
-
-void QueryBackend::ReadBatch(Execution& execution, std::span<const BlockRead* const> reads) {
-  Batch batch;
-  batch.reads = reads;
+void QueryBackend::ReadBatch(Execution& execution, Batch& batch) {
   LookUp(execution, batch);
   ReadRuns(execution, batch, batch.cached, [&](Scan& scan, const DatasetRef& ref) {
-    scan.cached.Add(batch.meta(ref), *batch.found[ref.block][ref.dataset]);
-    return Status::Ok();
+    return scan.cached.Add(batch.meta(ref), *batch.plan(ref).found);
   });
   if (!Load(execution, batch)) return;
   const std::string profile_type(execution.selector.EqualValue(label::kProfileType));
   ReadRuns(execution, batch, batch.fresh, [&](Scan& scan, const DatasetRef& ref) {
     const DatasetMeta& meta = batch.meta(ref);
-    if (!execution.uses_cache || StoredBytes(meta) > DatasetCache::kStoredBytesMax) {
-      return scan.blocks.Read(batch.blocks[ref.block], ref.dataset);
-    }
+    const Batch::Plan& plan = batch.plan(ref);
+    if (!plan.may_be_cached) return scan.blocks.Read(batch.blocks[ref.block], ref.dataset, plan.cover);
     const std::string key = DatasetCache::Key(meta.tenant, meta.service, profile_type);
     auto dataset = scan.cached.Load(key, batch.blocks[ref.block], ref.dataset);
-    if (dataset.ok()) scan.cached.Add(meta, **dataset);
-    return dataset.status();
+    return dataset.ok() ? scan.cached.Add(meta, **dataset) : dataset.status();
   });
 }
 
 void QueryBackend::LookUp(Execution& execution, Batch& batch) {
-  for (const BlockRead* read : batch.reads) {
-    batch.found.emplace_back(read->datasets.size());
-    batch.wanted.emplace_back(read->datasets.size());
-  }
   const std::string_view profile_type = execution.selector.EqualValue(label::kProfileType);
   std::string key;
   const DatasetMeta* keyed = nullptr;
   for (const DatasetRef& ref : SortedDatasets(batch.reads, execution.spec.tenants)) {
     const DatasetMeta& meta = batch.meta(ref);
-    if (execution.uses_cache && StoredBytes(meta) <= DatasetCache::kStoredBytesMax) {
+    Batch::Plan& plan = batch.plan(ref);
+    if (plan.cover.rows.IsEmpty()) continue;
+    if (plan.may_be_cached) {
       if (keyed == nullptr || keyed->tenant != meta.tenant || keyed->service != meta.service) {
         key = DatasetCache::Key(meta.tenant, meta.service, profile_type);
         keyed = &meta;
       }
-      if (auto dataset = cache_.Find(key, batch.reads[ref.block]->block)) {
-        batch.found[ref.block][ref.dataset] = std::move(dataset);
+      plan.found = cache_.Find(key, batch.reads[ref.block]->block);
+      if (plan.found != nullptr) {
         batch.cached.push_back(ref);
         continue;
       }
     }
-    batch.wanted[ref.block][ref.dataset] = true;
+    plan.is_wanted = true;
     batch.fresh.push_back(ref);
   }
 }
@@ -294,10 +338,13 @@ bool QueryBackend::Load(Execution& execution, Batch& batch) {
   for (const BlockRead* read : batch.reads) batch.blocks.emplace_back(*read);
   ShareOut(batch.blocks.size(), [&](size_t i) {
     if (!execution.MayGoOn()) return;
-    const std::vector<bool>& wanted = batch.wanted[i];
-    if (std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
-      if (Status s = batch.blocks[i].Load(store_, execution.needs_samples, wanted); !s.ok()) {
-        return execution.Fail(std::move(s));
+    const std::vector<Batch::Plan>& plans = batch.plans[i];
+    if (std::any_of(plans.begin(), plans.end(), [](const Batch::Plan& plan) { return plan.is_wanted; })) {
+      const auto wanted = [&](size_t dataset, const SectionRef& section) {
+        return plans[dataset].is_wanted && plans[dataset].Needs(section);
+      };
+      if (Status s = batch.blocks[i].Load(store_, wanted); !s.ok()) {
+        return execution.Fail(std::move(s), *batch.reads[i]);
       }
       execution.bytes_read.fetch_add(batch.blocks[i].sections().bytes_read(), std::memory_order_relaxed);
     }
@@ -306,9 +353,10 @@ bool QueryBackend::Load(Execution& execution, Batch& batch) {
   return !execution.has_failed.load();
 }
 
-void QueryBackend::ReadRuns(Execution& execution, const Batch& batch, std::vector<DatasetRef> datasets,
+void QueryBackend::ReadRuns(Execution& execution, Batch& batch, std::vector<DatasetRef> datasets,
                             const std::function<Status(Scan&, const DatasetRef&)>& read) {
-  const DatasetRuns runs = CutIntoRuns(batch.reads, std::move(datasets), readers_.size() + 1);
+  const DatasetRuns runs = CutIntoRuns(
+      std::move(datasets), [&](const DatasetRef& ref) { return batch.plan(ref).bytes; }, readers_.size() + 1);
   ShareOut(runs.count(), [&](size_t i) {
     auto scan = execution.TakeScan();
     for (const DatasetRef& ref : runs.run(i)) {
@@ -316,7 +364,7 @@ void QueryBackend::ReadRuns(Execution& execution, const Batch& batch, std::vecto
       Status s = read(*scan, ref);
       if (s.ok()) s = execution.Count(*scan);
       if (!s.ok()) {
-        execution.Fail(std::move(s));
+        execution.Fail(std::move(s), *batch.reads[ref.block]);
         break;
       }
     }

@@ -12,7 +12,6 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <span>
 #include <thread>
 #include <vector>
 
@@ -41,13 +40,13 @@ class QueryBackend final : public contract::QueryBackend {
   struct Scan;
   struct Step;
   Result<QueryResult> Run(const contract::RequestContext& context, const QueryPlan& plan);
-  // Reads the datasets of one batch of blocks: those in the cache from there, the others from blocks that it loads.
-  void ReadBatch(Execution& execution, std::span<const BlockRead* const> reads);
   struct Batch;
+  // Reads the datasets of one batch of blocks: those in the cache from there, the others from blocks that it loads.
+  void ReadBatch(Execution& execution, Batch& batch);
   void LookUp(Execution& execution, Batch& batch);
   bool Load(Execution& execution, Batch& batch);
   // Calls read(thread's scan, dataset) for each, in runs.
-  void ReadRuns(Execution& execution, const Batch& batch, std::vector<DatasetRef> datasets,
+  void ReadRuns(Execution& execution, Batch& batch, std::vector<DatasetRef> datasets,
                 const std::function<Status(Scan&, const DatasetRef&)>& read);
   // Calls work(i) for every i below count, on this thread and on readers that are free; returns when all calls did.
   void ShareOut(size_t count, const std::function<void(size_t)>& work);

@@ -7,13 +7,13 @@ namespace brazier::query_backend {
 namespace {
 
 constexpr std::array kKinds = {
-    ReportKindRow{ReportKind::kFlameGraph, true, MakeFlameGraphBuilder, MergeFlameGraphs},
-    ReportKindRow{ReportKind::kTimeSeries, false, MakeTimeSeriesBuilder, MergeTimeSeries},
-    ReportKindRow{ReportKind::kProfileTypes, false, MakeLabelsBuilder, MergeLabels},
-    ReportKindRow{ReportKind::kLabelNames, false, MakeLabelsBuilder, MergeLabels},
-    ReportKindRow{ReportKind::kLabelValues, false, MakeLabelsBuilder, MergeLabels},
-    ReportKindRow{ReportKind::kSeries, false, MakeLabelsBuilder, MergeLabels},
-    ReportKindRow{ReportKind::kPprof, true, MakePprofBuilder, MergePprofs},
+    ReportKindRow{ReportKind::kFlameGraph, MakeFlameGraphBuilder, MergeFlameGraphs},
+    ReportKindRow{ReportKind::kTimeSeries, MakeTimeSeriesBuilder, MergeTimeSeries},
+    ReportKindRow{ReportKind::kProfileTypes, MakeLabelsBuilder, MergeLabels},
+    ReportKindRow{ReportKind::kLabelNames, MakeLabelsBuilder, MergeLabels},
+    ReportKindRow{ReportKind::kLabelValues, MakeLabelsBuilder, MergeLabels},
+    ReportKindRow{ReportKind::kSeries, MakeLabelsBuilder, MergeLabels},
+    ReportKindRow{ReportKind::kPprof, MakePprofBuilder, MergePprofs},
 };
 
 }  // namespace
@@ -25,7 +25,16 @@ const ReportKindRow* FindReportKind(ReportKind kind) {
   return nullptr;
 }
 
-bool RowSelection::Set(const Selector& selector, const block::DatasetRows& rows, std::span<const uint32_t> hidden) {
+Result<const Selector*> RowSelection::SelectorOf(const std::string& text) {
+  const auto it = deletion_selectors_.find(text);
+  if (it != deletion_selectors_.end()) return &it->second;
+  Result<Selector> selector = Selector::Parse(text.empty() ? "{}" : text);
+  if (!selector.ok()) return selector.status().Annotate("the selector of a deletion");
+  return &deletion_selectors_.emplace(text, std::move(selector).value()).first->second;
+}
+
+Result<bool> RowSelection::Set(const Selector& selector, const block::DatasetRows& rows, const DatasetMeta& dataset,
+                               std::span<const DataFilter> deletions) {
   series_matches_.resize(rows.series.size());
   bool any = false;
   for (size_t s = 0; s < rows.series.size(); ++s) {
@@ -33,16 +42,23 @@ bool RowSelection::Set(const Selector& selector, const block::DatasetRows& rows,
     any |= series_matches_[s] != 0;
   }
   hidden_.assign(rows.profiles.size(), 0);
-  for (uint32_t profile : hidden) {
+  for (uint32_t profile : dataset.hidden_profiles) {
     if (profile < hidden_.size()) hidden_[profile] = 1;
+  }
+  deleted_.clear();
+  for (const DataFilter& deletion : deletions) {
+    if (!MayConcern(deletion, dataset)) continue;
+    ASSIGN_OR_RETURN(const Selector* deleted, SelectorOf(deletion.selector));
+    DeletedRows& out = deleted_.emplace_back();
+    out.times = {deletion.start_ns, deletion.end_ns};
+    for (const Labels& labels : rows.series) out.series.push_back(deleted->Matches(labels));
   }
   return any;
 }
 
-void CountDataset(const DatasetMeta& dataset, const block::DatasetRows& rows, QueryStats* stats) {
+void CountDataset(const DatasetMeta& dataset, QueryStats* stats) {
   stats->profiles_hidden += dataset.hidden_profiles.size();
   ++stats->datasets_read;
-  stats->rows_read += rows.rows.size();
   stats->newest_data_ns = std::max(stats->newest_data_ns, dataset.max_time_ns);
 }
 

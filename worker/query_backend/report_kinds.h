@@ -6,49 +6,73 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/model/query.h"
+#include "common/model/rollup_cover.h"
 #include "common/model/selector.h"
 #include "store/block/section_rows.h"
 
 namespace brazier::query_backend {
 
-// One dataset's rows and which of them the query means.
+// What a deletion takes out of a dataset.
+struct DeletedRows {
+  TimeRange times;
+  std::vector<uint8_t> series;  // per series
+};
+
+// One dataset's rows and which of them a report means. The rows are those of profiles, or of a roll-up, whose rows stand for
+// the hours or days that end at the times of theirs.
 struct DatasetView {
   const QuerySpec& spec;
   const block::DatasetRows& rows;
   std::span<const uint8_t> series_matches;  // per series
   std::span<const uint8_t> hidden;          // per profile
-  bool IsSelected(const block::DatasetRow& row) const {
-    return series_matches[row.series] && !hidden[row.profile];
-  }
-  bool IsInRange(const block::DatasetRow& row) const {
+  std::span<const DeletedRows> deleted;
+  std::span<const TimeRange> times;          // of the rows that the report reads here
+  std::span<const uint64_t> profile_counts;  // per row of a roll-up; empty: each row is of one profile
+  bool IsMeant(const block::DatasetRow& row) const {
+    if (!series_matches[row.series] || hidden[row.profile]) return false;
     const int64_t t = rows.profiles[row.profile].time_ns;
-    return t >= spec.start_ns && t <= spec.end_ns;
+    bool is_in_range = false;
+    for (const TimeRange& range : times) is_in_range |= range.Holds(t);
+    if (!is_in_range) return false;
+    for (const DeletedRows& each : deleted) {
+      if (each.series[row.series] && each.times.Holds(t)) return false;
+    }
+    return true;
   }
 };
 
 // Which rows of a dataset a query means. Keeps its memory from dataset to dataset.
 class RowSelection {
  public:
-  // False when no series matches. `hidden`: positions of profiles; those beyond the dataset are ignored.
-  bool Set(const Selector& selector, const block::DatasetRows& rows, std::span<const uint32_t> hidden);
+  // False when no series matches. Hidden profiles beyond the dataset are ignored. kInvalidArgument for a deletion whose selector
+  // is none.
+  Result<bool> Set(const Selector& selector, const block::DatasetRows& rows, const DatasetMeta& dataset,
+                   std::span<const DataFilter> deletions);
   // Lives until the next Set().
-  DatasetView View(const QuerySpec& spec, const block::DatasetRows& rows) const {
-    return {spec, rows, series_matches_, hidden_};
+  DatasetView View(const QuerySpec& spec, const block::DatasetRows& rows, std::span<const TimeRange> times,
+                   std::span<const uint64_t> profile_counts = {}) const {
+    return {spec, rows, series_matches_, hidden_, deleted_, times, profile_counts};
   }
 
  private:
+  Result<const Selector*> SelectorOf(const std::string& text);
+
   std::vector<uint8_t> series_matches_;
   std::vector<uint8_t> hidden_;
+  std::vector<DeletedRows> deleted_;
+  std::map<std::string, Selector> deletion_selectors_;  // by text: blocks have the same deletions
 };
 
-// What the completeness stamp says of a dataset whose rows were looked at.
-void CountDataset(const DatasetMeta& dataset, const block::DatasetRows& rows, QueryStats* stats);
+// What the completeness stamp says of a dataset that was read.
+void CountDataset(const DatasetMeta& dataset, QueryStats* stats);
 
 // The values of one dataset's selected samples, summed by stack.
 struct DatasetStacks {
@@ -72,7 +96,6 @@ class ReportBuilder {
 
 struct ReportKindRow {
   ReportKind kind;
-  bool needs_samples;
   std::unique_ptr<ReportBuilder> (*make)(const ReportRequest& request);
   void (*merge)(Report& into, Report&& from);
 };

@@ -12,7 +12,7 @@ class LabelsBuilder final : public ReportBuilder {
   void AddRows(const DatasetView& view) override {
     seen_.assign(view.rows.series.size(), 0);
     for (const block::DatasetRow& row : view.rows.rows) {
-      if (seen_[row.series] || !view.IsSelected(row) || !view.IsInRange(row)) continue;
+      if (seen_[row.series] || !view.IsMeant(row)) continue;
       seen_[row.series] = 1;
       report_.Add(view.rows.series[row.series]);
     }

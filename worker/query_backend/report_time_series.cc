@@ -1,4 +1,5 @@
-// Time series: row totals into right-edge buckets, grouped by labels. Reads no samples.
+// Time series: row totals into right-edge buckets, grouped by labels. Reads no samples. A row of a roll-up has the time of its
+// bucket's end, and is only read where the buckets of the series are made of whole ones: then it falls where its profiles would.
 #include "worker/query_backend/report_kinds.h"
 
 namespace brazier::query_backend {
@@ -10,8 +11,9 @@ class TimeSeriesBuilder final : public ReportBuilder {
 
   void AddRows(const DatasetView& view) override {
     series_.assign(view.rows.series.size(), nullptr);
-    for (const block::DatasetRow& row : view.rows.rows) {
-      if (!view.IsSelected(row)) continue;
+    for (size_t i = 0; i < view.rows.rows.size(); ++i) {
+      const block::DatasetRow& row = view.rows.rows[i];
+      if (!view.IsMeant(row)) continue;
       const int64_t time_ns = view.rows.profiles[row.profile].time_ns;
       int64_t bucket_ns;
       if (!BucketOf(view.spec, time_ns, &bucket_ns)) continue;
@@ -27,7 +29,7 @@ class TimeSeriesBuilder final : public ReportBuilder {
       if (is_new) memory_bytes_ += kPointBytes;
       TimeSeriesPoint& point = it->second;
       point.sum += static_cast<double>(row.total);
-      ++point.count;
+      point.count += view.profile_counts.empty() ? 1 : view.profile_counts[i];
     }
   }
   size_t MemoryBytes() const override { return memory_bytes_; }

@@ -20,6 +20,7 @@ void ExpectNodesEqual(const PlanNode& a, const PlanNode& b) {
     EXPECT_EQ(a.reads[i].object_key, b.reads[i].object_key);
     EXPECT_EQ(a.reads[i].symbols, b.reads[i].symbols);
     EXPECT_EQ(a.reads[i].datasets, b.reads[i].datasets);
+    EXPECT_EQ(a.reads[i].deletions, b.reads[i].deletions);
   }
   ASSERT_EQ(a.children.size(), b.children.size());
   for (size_t i = 0; i < a.children.size(); ++i) ExpectNodesEqual(a.children[i], b.children[i]);
@@ -48,6 +49,21 @@ TEST(QueryPlanMsgpack, RoundTrip) {
     }
     ExpectNodesEqual(plan.root, decoded->root);
   }
+}
+
+// "root", [1, bytes 0, [read]], where the read is as before deletions were known, and with one.
+TEST(QueryPlanMsgpack, GoldenDeletions) {
+  QueryPlan plan;
+  BlockRead& read = plan.root.reads.emplace_back();
+  read.object_key = "k";
+  const std::string before = EncodeQueryPlan(plan);
+  EXPECT_TRUE(before.ends_with(std::string("\xa4root\x93\x01\x00\x91\x95\x00\x00\xa1k\x90\x90", 16)));
+  read.deletions = {{"t", "api", "{}", -1, 5}};
+  const std::string with = EncodeQueryPlan(plan);
+  EXPECT_TRUE(with.ends_with(
+      std::string("\xa4root\x93\x01\x00\x91\x96\x00\x00\xa1k\x90\x90\x91\x95\xa1t\xa3" "api\xa2{}\xff\x05", 29)));
+  EXPECT_TRUE(DecodeQueryPlan(AsBytes(before))->root.reads[0].deletions.empty());
+  EXPECT_EQ(DecodeQueryPlan(AsBytes(with))->root.reads[0].deletions, read.deletions);
 }
 
 TEST(QueryPlanMsgpack, HostileBytes) {
@@ -118,6 +134,8 @@ TEST(QueryResultMsgpack, RoundTripIsByteEqual) {
     ASSERT_EQ(result.reports.size(), decoded->reports.size());
     EXPECT_EQ(result.stats.bytes_read, decoded->stats.bytes_read);
     EXPECT_EQ(result.stats.newest_data_ns, decoded->stats.newest_data_ns);
+    EXPECT_EQ(result.stats.rollup_rows_read, decoded->stats.rollup_rows_read);
+    EXPECT_EQ(result.stats.failed_blocks, decoded->stats.failed_blocks);
     for (size_t i = 0; i < result.reports.size(); ++i) {
       const Report& a = result.reports[i];
       const Report& b = decoded->reports[i];

@@ -138,6 +138,7 @@ class RandomValues {
       r.block.bits = Hash();
       r.object_key = Text();
       for (uint64_t k = Below(3); k > 0; --k) r.symbols.push_back({Text(), Section()});
+      for (uint64_t k = Below(3); k > 0; --k) r.deletions.push_back({Text(), Text(), Text(), Int(), Int()});
       for (uint64_t k = Below(3); k > 0; --k) r.datasets.push_back(Dataset());
       n.reads.push_back(std::move(r));
     }
@@ -177,6 +178,9 @@ class RandomValues {
     r.stats.rows_read = Below(100);
     r.stats.samples_read = Below(100000);
     r.stats.newest_data_ns = Int();
+    r.stats.rollup_rows_read = Below(1000);
+    r.stats.blocks_failed = Below(3);
+    for (uint64_t k = r.stats.blocks_failed; k > 0; --k) r.stats.failed_blocks.push_back(Text());
     return r;
   }
 

@@ -37,6 +37,17 @@ TEST(Envelope, GoldenBytes) {
   EXPECT_EQ(EncodeAppendReceipt({.segment = {Hash128{7, 8}}}), std::string("\x93\x07\x08\x00", 4));
 }
 
+TEST(Envelope, JobKindsAreRequests) {
+  for (const Kind kind : {Kind::kPullJobs, Kind::kJobHeartbeat, Kind::kFinishJob, Kind::kReturnJob}) {
+    const auto e = DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = kind, .id = 1, .deadline_ms = 77, .request_id = "r"})));
+    ASSERT_TRUE(e.ok()) << e.status().ToString();
+    EXPECT_EQ(e->kind, kind);
+    EXPECT_EQ(e->deadline_ms, 77u);
+    EXPECT_EQ(e->request_id, "r");
+  }
+  EXPECT_FALSE(DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = static_cast<Kind>(13), .id = 1}))).ok());
+}
+
 TEST(Envelope, EveryCodeHasItsName) {
   for (int i = 0; i <= static_cast<int>(Code::kInternal); ++i) {
     EXPECT_EQ(CodeFromName(CodeName(static_cast<Code>(i))), static_cast<Code>(i));

@@ -279,6 +279,7 @@ TEST_F(MetastoreOverThrift, FindStatsHeartbeatMembersMakeTheRoundTrip) {
                          .roles = {"segment-writer", "query-backend"},
                          .pipeline_address = "tcp://127.0.0.1:4052",
                          .rpc_address = "127.0.0.1:4041",
+                         .jobs_address = "tcp://127.0.0.1:4045",
                          .draining = true};
   metastore.members = {.version = 1ull << 60, .members = {member}};
   MetastoreClient client(Client(), SystemClock(), SystemRandom(), metrics);
@@ -544,7 +545,8 @@ TEST_F(QueryOverThrift, ResultAndStatsMakeTheRoundTrip) {
   contract::QueryResponse response;
   response.stats = {.blocks_planned = 1, .blocks_read = 2, .blocks_failed = 3, .profiles_hidden = 4,
                     .bytes_read = 5, .datasets_read = 6, .rows_read = 7, .samples_read = 8,
-                    .newest_data_ns = 9};
+                    .rollup_rows_read = 10, .newest_data_ns = 9, .failed_blocks = {"blocks/1/t/A.brz"}};
+  response.explanation = "read 1 blocks";
   Report flame{.kind = ReportKind::kFlameGraph};
   flame.flame_tree = SmallTree();
   Report series{.kind = ReportKind::kTimeSeries};
@@ -567,8 +569,15 @@ TEST_F(QueryOverThrift, ResultAndStatsMakeTheRoundTrip) {
                      {.kind = ReportKind::kLabelNames}};
   auto result = client.Query(Within(5000), request);
   ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_EQ(result->explanation, "") << "only what was asked for";
+  EXPECT_EQ(result->stats.rollup_rows_read, 10u);
+  EXPECT_EQ(result->stats.failed_blocks, response.stats.failed_blocks);
 
   ASSERT_EQ(frontend.queries.size(), 1u);
+  EXPECT_FALSE(frontend.queries[0].explain);
+  request.explain = true;
+  EXPECT_EQ(client.Query(Within(5000), request)->explanation, "read 1 blocks");
+  EXPECT_TRUE(frontend.queries[1].explain);
   const contract::QueryRequest& got = frontend.queries[0];
   EXPECT_EQ(got.tenants, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(got.start_ns, 1);

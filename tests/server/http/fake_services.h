@@ -79,6 +79,9 @@ class FakeQueryFrontend final : public contract::QueryFrontend {
     }
     response.stats.blocks_read = 3;
     response.stats.bytes_read = 4096;
+    response.stats.rollup_rows_read = 24;
+    response.stats.blocks_failed = failed_blocks.size();
+    response.stats.failed_blocks = failed_blocks;
     return response;
   }
   Result<contract::TenantStats> GetTenantStats(const contract::RequestContext&,
@@ -93,6 +96,7 @@ class FakeQueryFrontend final : public contract::QueryFrontend {
   Status failure;
   contract::TenantStats stats;
   std::string stats_tenant;
+  std::vector<std::string> failed_blocks;  // that answers go without
   std::vector<contract::RequestContext> contexts;
   std::vector<contract::QueryRequest> requests;
 

@@ -63,8 +63,20 @@ TEST_F(QuerierRoutes, ProfileTypes) {
   EXPECT_EQ(last().end_ns, 2000 * kNsPerMs);
   EXPECT_EQ(last().reports.at(0).kind, ReportKind::kProfileTypes);
   EXPECT_TRUE(response.headers.Get("X-Query-Stats").starts_with("blocks=3,bytes=4096,ms="));
+  EXPECT_TRUE(response.headers.Get("X-Query-Stats").ends_with(",rows=0,rollup_rows=24,blocks_failed=0"));
+  EXPECT_EQ(response.headers.Get("X-Query-Failed-Blocks"), "");
   Json("ProfileTypes", "");
   EXPECT_EQ(last().end_ns - last().start_ns, 3600 * kNsPerSecond);
+}
+
+TEST_F(QuerierRoutes, AnswersNameTheBlocksThatTheyGoWithout) {
+  frontend_.failed_blocks = {"blocks/1/t/A.brz", "segments/2/B.brz"};
+  const auto response = Json("ProfileTypes", R"({"start":"1000","end":2000})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_TRUE(response.headers.Get("X-Query-Stats").ends_with(",blocks_failed=2"));
+  EXPECT_EQ(response.headers.Get("X-Query-Failed-Blocks"), "blocks/1/t/A.brz,segments/2/B.brz");
+  frontend_.failed_blocks.assign(100, "x");
+  EXPECT_EQ(Json("ProfileTypes", "{}").headers.Get("X-Query-Failed-Blocks").size(), 39u) << "twenty, in a header";
 }
 
 TEST_F(QuerierRoutes, LabelNamesHideWhatOldClientsCannotTake) {

@@ -65,6 +65,9 @@ TEST(MemberTableTest, LimitsAreNamed) {
   bad.pipeline_address = std::string(257, 'x');
   EXPECT_EQ(table.Heartbeat(bad, 0).code(), Code::kInvalidArgument);
   bad = Named("a");
+  bad.jobs_address = std::string(257, 'x');
+  EXPECT_EQ(table.Heartbeat(bad, 0).code(), Code::kInvalidArgument);
+  bad = Named("a");
   bad.roles.assign(33, "r");
   EXPECT_EQ(table.Heartbeat(bad, 0).code(), Code::kInvalidArgument);
   bad.roles.assign(1, std::string(257, 'r'));

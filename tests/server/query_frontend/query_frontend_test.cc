@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/model/bad_block.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_metastore.h"
 
@@ -41,7 +42,8 @@ struct FakePeers final : contract::QueryBackendPeers {
 
 class QueryFrontendTest : public ::testing::Test {
  protected:
-  QueryFrontendTest() : frontend_({}, metastore_, peers_, clock_, registry_) {
+  QueryFrontendTest() : frontend_({}, metastore_, peers_, clock_, registry_,
+                  [this](const Ulid& id, const std::string& reason) { reported_.emplace_back(id, reason); }) {
     BlockMeta block;
     block.id = Ulid{{1, 1}};
     DatasetMeta d;
@@ -87,6 +89,7 @@ class QueryFrontendTest : public ::testing::Test {
   FakePeers peers_;
   std::vector<std::shared_ptr<FakeBackend>> backends_;
   MetricsRegistry registry_;
+  std::vector<std::pair<Ulid, std::string>> reported_;
   QueryFrontend frontend_;
 };
 
@@ -206,6 +209,76 @@ TEST_F(QueryFrontendTest, ABlockThatIsGoneIsLookedForOnceMore) {
   backends_[0]->failures = {NotFound("block 1"), NotFound("block 1")};
   EXPECT_EQ(Query().status(), Internal("a block of the answer is missing: block 1"))
       << "404 would read as: there is no such thing";
+  EXPECT_TRUE(reported_.empty()) << "nobody said which";
+}
+
+TEST_F(QueryFrontendTest, ABadBlockIsLookedForOnceMoreAndThenReported) {
+  AddBackends(1);
+  const Ulid id{{1, 1}};
+  for (const Status& bad : {NotFound("block 1"), Corruption("block 1: checksum")}) {
+    const Status blamed = BlameBlock(bad, id);
+    const int finds = metastore_.finds();
+    reported_.clear();
+    backends_[0]->failures = {blamed};
+    EXPECT_TRUE(Query().ok());
+    EXPECT_EQ(metastore_.finds(), finds + 2);
+    EXPECT_TRUE(reported_.empty()) << "the index had changed";
+    backends_[0]->failures = {blamed, blamed};
+    const Status status = Query().status();
+    EXPECT_FALSE(status.ok());
+    EXPECT_NE(status.message().find(bad.message()), std::string::npos);
+    EXPECT_EQ(status.reason(), blamed.reason());
+    EXPECT_EQ(reported_, (std::vector<std::pair<Ulid, std::string>>{{id, bad.message()}}));
+  }
+  // Nobody to report to.
+  QueryFrontend silent({}, metastore_, peers_, clock_, registry_);
+  backends_[0]->failures.assign(2, BlameBlock(Corruption("block 1"), id));
+  EXPECT_EQ(silent.Query({"id-1", clock_.MonotonicNs() + kNsPerSecond}, Request()).status().code(), Code::kCorruption);
+}
+
+TEST_F(QueryFrontendTest, AQuarantinedBlockIsLeftOutAndNamed) {
+  AddBackends(1);
+  BlockMeta bad;
+  bad.id = Ulid{{2, 2}};
+  bad.datasets = {metastore_.FindBlocks({}, {.tenants = {"t"}, .end_ns = INT64_MAX})->at(0).datasets.at(0)};
+  bad.quarantine = "samples of service api: checksum";
+  metastore_.AddBlocks({}, {{bad}}, [](auto) {});
+  const auto response = Query();
+  ASSERT_TRUE(response.ok());
+  EXPECT_EQ(response->reports.size(), 2u);
+  EXPECT_EQ(response->stats.blocks_failed, 1u);
+  EXPECT_EQ(response->stats.failed_blocks, (std::vector<std::string>{bad.ObjectKey()}));
+  ASSERT_EQ(backends_[0]->plans.back().root.reads.size(), 1u);
+  EXPECT_EQ(backends_[0]->plans.back().root.reads[0].block, (Ulid{{1, 1}}));
+  EXPECT_TRUE(reported_.empty());
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_incomplete_total", "").value(), 1u);
+}
+
+TEST_F(QueryFrontendTest, AnAnswerMayBeNothingButAQuarantinedBlock) {
+  BlockMeta bad;
+  bad.id = Ulid{{2, 2}};
+  bad.quarantine = "missing";
+  DatasetMeta d;
+  d.tenant = "lonely";
+  d.min_time_ns = d.max_time_ns = testing::kTestNowNs;
+  d.profile_types = {Request().profile_type};
+  bad.datasets = {d};
+  metastore_.AddBlocks({}, {{bad}}, [](auto) {});
+  const auto response = Query(Request("lonely"));
+  ASSERT_TRUE(response.ok());
+  EXPECT_EQ(response->reports.size(), 2u);
+  EXPECT_EQ(response->stats.blocks_planned, 1u);
+  EXPECT_EQ(response->stats.blocks_failed, 1u);
+}
+
+TEST_F(QueryFrontendTest, ExplainsWhenAsked) {
+  AddBackends(1);
+  EXPECT_EQ(Query()->explanation, "");
+  auto request = Request();
+  request.explain = true;
+  const std::string explanation = Query(request)->explanation;
+  EXPECT_TRUE(explanation.starts_with("read 1 blocks, 10 bytes\n  ")) << explanation;
+  EXPECT_TRUE(explanation.ends_with(": raw; 10 bytes\n")) << explanation;
 }
 
 TEST_F(QueryFrontendTest, FailuresOfTheMetastoreAreTheAnswer) {

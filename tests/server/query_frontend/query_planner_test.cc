@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "common/model/rollup.h"
+#include "common/model/rollup_cover.h"
+
 #include "tests/support/fake_random.h"
 
 namespace brazier::query_frontend {
@@ -30,8 +33,15 @@ std::vector<BlockMeta> Blocks(size_t count, uint64_t bytes) {
   for (size_t i = 0; i < count; ++i) blocks.push_back(Block(i + 1, bytes));
   return blocks;
 }
+QuerySpec Spec() {
+  QuerySpec spec;
+  spec.tenants = {"t"};
+  spec.end_ns = 100 * kRollupDayNs;
+  spec.reports = {{.kind = ReportKind::kFlameGraph}};
+  return spec;
+}
 std::string Plan(std::vector<BlockMeta> blocks, PlannerLimits limits) {
-  return DescribePlan(PlanQuery({}, std::move(blocks), limits).root);
+  return DescribePlan(PlanQuery(Spec(), std::move(blocks), limits).plan.root);
 }
 
 TEST(QueryPlanner, GoldenPlans) {
@@ -96,7 +106,7 @@ TEST(QueryPlanner, RandomPlansAreCompleteBoundedAndBalanced) {
       blocks.push_back(Block(blocks.size() + 1, random.Below(200)));
       expected.push_back(blocks.back().id);
     }
-    const QueryPlan plan = PlanQuery({}, std::move(blocks), limits);
+    const QueryPlan plan = PlanQuery(Spec(), std::move(blocks), limits).plan;
     std::vector<Ulid> got;
     std::vector<int> depths;
     Walk(plan.root, 0, limits, &got, &depths);
@@ -113,9 +123,9 @@ TEST(QueryPlanner, ReadsNameTheObjectAndOnlyTheSymbolsInUse) {
   const auto symbols = [](uint64_t size) { return SectionRef{SectionKind::kSharedSymbols, 1, 0, size, 0, 0}; };
   block.symbols = {{"t", symbols(7)}, {"u", symbols(9)}};
   const std::string key = block.ObjectKey();
-  QuerySpec spec;
+  QuerySpec spec = Spec();
   spec.query_id = "q";
-  const QueryPlan plan = PlanQuery(spec, {block}, {});
+  const QueryPlan plan = PlanQuery(spec, {block}, {}).plan;
   EXPECT_EQ(plan.spec.query_id, "q");
   ASSERT_EQ(plan.root.reads.size(), 1u);
   const BlockRead& read = plan.root.reads[0];
@@ -133,6 +143,87 @@ TEST(QueryPlanner, PartlyHiddenDatasetsAreRead) {
   EXPECT_EQ(Plan({block}, {}), "read 1 blocks, 10 bytes\n");
   block.datasets[0].hidden_profiles = {0, 1};
   EXPECT_EQ(Plan({block}, {}), "read 0 blocks, 0 bytes\n");
+}
+
+// A block of two days of two services, the second one's compacted lately and without roll-ups.
+BlockMeta Compacted(uint64_t n) {
+  BlockMeta block = Block(n, 10);
+  block.level = 4;
+  block.shard = 0;
+  block.datasets = {Dataset("t", "api", 0), Dataset("t", "web", 0)};
+  for (DatasetMeta& d : block.datasets) {
+    d.min_time_ns = 1;
+    d.max_time_ns = 2 * kRollupDayNs;
+    d.sections = {{.kind = SectionKind::kRows, .size = 100},
+                  {.kind = SectionKind::kSampleChunk, .size = 1'000, .row_count = 9, .min_time_ns = 1, .max_time_ns = 2 * kRollupDayNs}};
+  }
+  const auto rollups = [](SectionKind rows, SectionKind samples, int64_t first_ns) -> std::vector<SectionRef> {
+    return {{.kind = rows, .size = 1},
+            {.kind = samples, .size = 10, .row_count = 9, .min_time_ns = first_ns, .max_time_ns = 2 * kRollupDayNs}};
+  };
+  auto& sections = block.datasets[0].sections;
+  for (const SectionRef& s : rollups(SectionKind::kHourRows, SectionKind::kHourSamples, kRollupHourNs)) sections.push_back(s);
+  for (const SectionRef& s : rollups(SectionKind::kDayRows, SectionKind::kDaySamples, kRollupDayNs)) sections.push_back(s);
+  return block;
+}
+
+TEST(QueryPlanner, ExplainSaysWhatIsReadOfABlock) {
+  QuerySpec spec = Spec();
+  const auto explain = [&](std::vector<BlockMeta> blocks, size_t blocks_max = 9) {
+    return ExplainPlan(PlanQuery(spec, std::move(blocks), {10'000, 4}), blocks_max);
+  };
+  const std::string fresh = Block(1, 10).ObjectKey(), old = Compacted(2).ObjectKey();
+  EXPECT_EQ(explain({Block(1, 10), Compacted(2)}),
+            "read 2 blocks, 1121 bytes\n"
+            "  " + fresh + ": raw; 10 bytes\n"
+            "  " + old + ": 2 days (1 dataset); raw (1 dataset); 1111 bytes\n");
+  spec.start_ns = kRollupDayNs - kRollupHourNs;
+  BlockMeta one = Compacted(2);
+  one.datasets.pop_back();
+  EXPECT_EQ(explain({one}), "read 1 blocks, 1122 bytes\n  " + old + ": raw edges, 1 hours, 1 days; 1122 bytes\n")
+      << "the profile at the very end of an hour is of that hour";
+  spec.start_ns += 1;
+  EXPECT_EQ(explain({one}), "read 1 blocks, 22 bytes\n  " + old + ": 1 hours, 1 days; 22 bytes\n");
+  one.deletions = {{"t", "", "", 5, 5}};
+  EXPECT_EQ(explain({one}), "read 1 blocks, 1100 bytes\n  " + old + ": raw; 1 deletions; 1100 bytes\n");
+  EXPECT_EQ(explain(Blocks(3, 10), 1), "read 3 blocks, 0 bytes\n  " + fresh + ": nothing; 0 bytes\n... 2 more blocks\n");
+}
+
+TEST(QueryPlanner, OnlyWhatIsReadCounts) {
+  const auto bytes = [](QuerySpec spec) { return PlanQuery(std::move(spec), {Compacted(1)}, {}).plan.root.bytes; };
+  QuerySpec spec = Spec();
+  EXPECT_EQ(bytes(spec), 11u + 1'100u);
+  spec.reports = {{.kind = ReportKind::kLabelNames}};
+  EXPECT_EQ(bytes(spec), 200u);
+  spec.reports = {{.kind = ReportKind::kTimeSeries, .step_ns = kRollupDayNs}};
+  EXPECT_EQ(bytes(spec), 1u + 100u);
+}
+
+TEST(QueryPlanner, QuarantinedBlocksAreLeftOutAndNamed) {
+  std::vector<BlockMeta> blocks = Blocks(4, 10);
+  blocks[1].quarantine = "checksum";
+  blocks[1].datasets.clear();  // the index need not tell them
+  blocks[3].quarantine = "missing";
+  const PlannedQuery query = PlanQuery(Spec(), blocks, {});
+  ASSERT_EQ(query.plan.root.reads.size(), 2u);
+  EXPECT_EQ(query.plan.root.reads[0].block, blocks[0].id);
+  EXPECT_EQ(query.plan.root.reads[1].block, blocks[2].id);
+  EXPECT_EQ(query.left_out.blocks_planned, 2u);
+  EXPECT_EQ(query.left_out.blocks_failed, 2u);
+  EXPECT_EQ(query.left_out.failed_blocks, (std::vector<std::string>{blocks[1].ObjectKey(), blocks[3].ObjectKey()}));
+  EXPECT_NE(ExplainPlan(query).find(blocks[3].ObjectKey() + ": not read, it is quarantined\n"), std::string::npos);
+
+  std::vector<BlockMeta> many = Blocks(150, 10);
+  for (BlockMeta& block : many) block.quarantine = "x";
+  const QueryStats left_out = PlanQuery(Spec(), many, {}).left_out;
+  EXPECT_EQ(left_out.blocks_failed, 150u);
+  EXPECT_EQ(left_out.failed_blocks.size(), QueryStats::kNamedBlocksMax);
+}
+
+TEST(QueryPlanner, DeletionsTravelInThePlan) {
+  BlockMeta block = Block(1, 10);
+  block.deletions = {{"t", "s", "{a=\"b\"}", 1, 2}};
+  EXPECT_EQ(PlanQuery(Spec(), {block}, {}).plan.root.reads[0].deletions, block.deletions);
 }
 
 }  // namespace

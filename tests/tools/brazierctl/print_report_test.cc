@@ -74,9 +74,18 @@ TEST(Stats, FailuresAreNotToBeOverlooked) {
   QueryStats stats;
   stats.blocks_planned = 3;
   stats.blocks_read = 2;
-  EXPECT_EQ(StatsText(stats).find("FAILED"), std::string::npos);
+  stats.rows_read = 12'000;
+  EXPECT_EQ(StatsText(stats).find("could not be read"), std::string::npos);
+  EXPECT_NE(StatsText(stats).find("12000 profiles, "), std::string::npos);
+  EXPECT_EQ(FailedBlocksText(stats), "");
+  stats.rollup_rows_read = 720;
+  EXPECT_NE(StatsText(stats).find("from 720 roll-up rows and 12000 rows, "), std::string::npos);
   stats.blocks_failed = 1;
-  EXPECT_NE(StatsText(stats).find("1 BLOCKS FAILED"), std::string::npos);
+  stats.failed_blocks = {"blocks/1/t/A.brz"};
+  EXPECT_TRUE(StatsText(stats).ends_with("\nINCOMPLETE: 1 block could not be read: blocks/1/t/A.brz\n"));
+  stats.blocks_failed = 3;
+  stats.failed_blocks = {"a", "b"};
+  EXPECT_EQ(FailedBlocksText(stats), "INCOMPLETE: 3 blocks could not be read: a, b, ...\n");
 }
 
 }  // namespace

@@ -25,6 +25,13 @@ class DatasetRunsTest : public ::testing::Test {
     for (const BlockRead& block : blocks_) reads_.push_back(&block);
     return SortedDatasets(reads_, tenants);
   }
+  std::function<uint64_t(const DatasetRef&)> BytesOf() {
+    return [this](const DatasetRef& ref) {
+      uint64_t bytes = 0;
+      for (const SectionRef& section : blocks_[ref.block].datasets[ref.dataset].sections) bytes += section.size;
+      return bytes;
+    };
+  }
   std::vector<BlockRead> blocks_;
   std::vector<const BlockRead*> reads_;
 };
@@ -34,19 +41,19 @@ TEST_F(DatasetRunsTest, ServicesStayTogetherInTheOrderOfBlocks) {
   EXPECT_EQ(Sorted({"u", "t"}), (std::vector<DatasetRef>{{0, 1}, {1, 0}, {0, 0}, {0, 2}}));
   EXPECT_EQ(Sorted({"x"}), (std::vector<DatasetRef>{{1, 1}}));
   EXPECT_TRUE(Sorted({}).empty());
-  EXPECT_EQ(CutIntoRuns(reads_, {}, 4).count(), 0u);
+  EXPECT_EQ(CutIntoRuns({}, BytesOf(), 4).count(), 0u);
 }
 
 TEST_F(DatasetRunsTest, RunsCoverEverythingOnceAndAreAboutEqual) {
   for (int i = 0; i < 100; ++i) blocks_.push_back(ReadOf({{"t", "a", 100}, {"t", "b", 300}}));
   const std::vector<DatasetRef> sorted = Sorted({"t"});
   for (const size_t threads : {1, 2, 7}) {
-    const DatasetRuns runs = CutIntoRuns(reads_, sorted, threads);
+    const DatasetRuns runs = CutIntoRuns(sorted, BytesOf(), threads);
     std::vector<DatasetRef> joined;
     for (size_t i = 0; i < runs.count(); ++i) {
       uint64_t bytes = 0;
       for (const DatasetRef& ref : runs.run(i)) {
-        bytes += StoredBytes(blocks_[ref.block].datasets[ref.dataset]);
+        bytes += BytesOf()(ref);
         joined.push_back(ref);
       }
       if (threads > 1) {
@@ -64,7 +71,7 @@ TEST_F(DatasetRunsTest, RunsCoverEverythingOnceAndAreAboutEqual) {
 
 TEST_F(DatasetRunsTest, DatasetsWithoutBytesAreReadToo) {
   blocks_ = {ReadOf({{"t", "a", 0}, {"t", "b", 0}})};
-  const DatasetRuns runs = CutIntoRuns(reads_, Sorted({"t"}), 2);
+  const DatasetRuns runs = CutIntoRuns(Sorted({"t"}), BytesOf(), 2);
   ASSERT_EQ(runs.count(), 2u);
   EXPECT_EQ(runs.run(0).size() + runs.run(1).size(), 2u);
 }

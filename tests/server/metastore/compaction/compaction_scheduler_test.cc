@@ -15,7 +15,7 @@ index::QueueName QueueAt(uint32_t level, const std::string& tenant = "t", uint32
   return {.level = level, .shard = level >= 2 ? 0 : shard, .tenant = level == 0 ? "" : tenant};
 }
 
-class CompactionSchedulerTest : public testing::Test {
+class CompactionSchedulerTest : public ::testing::Test {
  protected:
   CompactionSchedulerTest() { scheduler_.Begin(false); }
 

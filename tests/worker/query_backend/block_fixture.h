@@ -58,6 +58,33 @@ inline Folded FoldedOf(const StackProfile& profile) {
   return out;
 }
 
+// Answers to six reports (flame graph, time series, label names, label values, series, pprof) in a form that does not depend on
+// how they were come by.
+struct Comparable {
+  Folded flame_graph, pprof;
+  std::map<Labels, std::map<int64_t, std::pair<double, uint64_t>>> series;
+  std::set<std::string> names, values;
+  std::set<Labels> sets;
+  int64_t duration_ns, period;
+  uint64_t hidden;
+  bool operator==(const Comparable&) const = default;
+};
+inline Comparable ComparableOf(const QueryResult& r) {
+  Comparable out{};
+  out.flame_graph = FoldedOf(r.reports.at(0).flame_tree);
+  for (const auto& [labels, points] : r.reports[1].time_series) {
+    for (const auto& [t, p] : points) out.series[labels][t] = {p.sum, p.count};
+  }
+  out.names = r.reports[2].strings;
+  out.values = r.reports[3].strings;
+  out.sets = r.reports[4].series;
+  out.pprof = FoldedOf(r.reports[5].stack_profile);
+  out.duration_ns = r.reports[5].stack_profile.duration_ns;
+  out.period = r.reports[5].stack_profile.period;
+  out.hidden = r.stats.profiles_hidden;
+  return out;
+}
+
 class BlockFixture : public ::testing::Test {
  protected:
   BlockMeta Store(std::vector<ProfileBatch> batches) {
@@ -72,7 +99,7 @@ class BlockFixture : public ::testing::Test {
   Hash128 NextIdentity() { return {1, ++identities_}; }
 
   static BlockRead ReadOf(const BlockMeta& block) {
-    return {block.id, block.ObjectKey(), block.symbols, block.datasets};
+    return {block.id, block.ObjectKey(), block.symbols, block.datasets, block.deletions};
   }
   static PlanNode ReadNode(const std::vector<BlockMeta>& blocks) {
     PlanNode node;

@@ -5,7 +5,8 @@
 
 A suite builds what it needs, runs its programs with a deadline each, and counts single test cases, not programs: GoogleTest
 reports them as XML, Python's unittest through this script's own --unittest mode, the browser tests through their summary
-line. A program that crashes, hangs or reports nothing counts as one failure. The output of whatever failed is printed.
+line. A program that crashes, hangs or reports nothing counts as one failure. The output of whatever failed is printed,
+tracebacks after it, and before the last line one line for each failure again: a log that is cut still tells why.
 Exit code 0 only when nothing failed and something passed.
 """
 
@@ -26,6 +27,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-* packages belong to
 JOBS = int(os.environ.get("BRAZIER_BUILD_JOBS", os.cpu_count() or 1))
 OUTPUT_TAIL_BYTES = 16_000
+TRACEBACK_BYTES = 6_000  # of one failed case: where it was, and the end of what was said
+REASON_BYTES = 300
+UNITTEST_RULE = "\n" + "=" * 70 + "\n"  # what unittest writes before each traceback
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
 
 
@@ -49,6 +53,14 @@ class Tally:
 
 def failure(title, output=""):
     return Tally(failed=1, notes=[f"FAILED: {title}\n{output[-OUTPUT_TAIL_BYTES:]}"])
+
+
+def shorten(text, bytes_max):
+    """The beginning and the end, when it is too long."""
+    if len(text) <= bytes_max:
+        return text
+    half = bytes_max // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half} bytes left out ...]\n{text[-half:]}"
 
 
 def run(command, timeout_s, environment=None, cwd=ROOT):
@@ -151,10 +163,20 @@ def run_unittest_file(title, path, timeout_s, environment):
         tally.notes += [f"skipped: {title}: {reason}" for reason in counts["skipped"]]
         if counts["failed"] or code != 0:
             tally.failed = max(tally.failed, 1)
-            tally.notes.append(f"FAILED: {title}: {describe(code, timeout_s)}\n{output[-OUTPUT_TAIL_BYTES:]}")
+            # unittest ends with the tracebacks, and they may be long: they come by themselves, each with its reason last.
+            tally.notes.append(f"FAILED: {title}: {describe(code, timeout_s)}\n"
+                               f"{output.split(UNITTEST_RULE)[0][-OUTPUT_TAIL_BYTES:]}")
+            tally.notes += [f"FAILED: {name}: {reason[:REASON_BYTES]}\n{shorten(traceback, TRACEBACK_BYTES)}"
+                            for name, reason, traceback in counts["tracebacks"]]
         elif tally.passed + tally.skipped == 0:
             tally.add(failure(f"{title}: ran no test case", output))
         return tally
+
+
+def reason_of(traceback):
+    """The line that names the exception: the last one that begins at the margin like "AssertionError: ..."."""
+    named = re.findall(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Disconnected)\b.*$", traceback, re.MULTILINE)
+    return named[-1] if named else traceback.rstrip().rpartition("\n")[2]
 
 
 def unittest_main(path, report):
@@ -164,8 +186,10 @@ def unittest_main(path, report):
     suite = unittest.defaultTestLoader.discover(os.path.dirname(os.path.abspath(path)), os.path.basename(path))
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    tracebacks = [(test.id(), reason_of(traceback), traceback) for test, traceback in result.failures + result.errors]
+    tracebacks += [(test.id(), "passes, though it is expected to fail", "") for test in result.unexpectedSuccesses]
     with open(report, "w") as file:
-        json.dump({"passed": max(0, result.testsRun - failed - len(result.skipped)), "failed": failed,
+        json.dump({"passed": max(0, result.testsRun - failed - len(result.skipped)), "failed": failed, "tracebacks": tracebacks,
                    "skipped": [f"{test.id()}: {why}" for test, why in result.skipped]}, file)
     return 1 if failed else 0
 
@@ -389,6 +413,9 @@ def main(arguments):
             print(note)
         print(f"   {name}: {tally} ({time.monotonic() - started:.0f} s)", flush=True)
         total.add(tally)
+    for note in total.notes:
+        if note.startswith("FAILED: "):
+            print(note.partition("\n")[0])
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -19,7 +19,8 @@ constexpr Measurement kMeasurements[] = {{"ack", MeasureAcknowledgement},
                                          {"ingest", MeasureIngest},
                                          {"services", MeasureManyServices},
                                          {"query", MeasureQueries},
-                                         {"linger", MeasureLinger}};
+                                         {"linger", MeasureLinger},
+                                         {"compaction", MeasureCompaction}};
 
 void PrintUsage() {
   std::printf(
@@ -29,6 +30,7 @@ void PrintUsage() {
       "  --connections N      at full speed (16)\n"
       "  --profiles N         per run at full speed (3000)\n"
       "  --table-seconds S    per row of the linger table (5)\n"
+      "  --compaction-seconds S  of steady load before compaction is measured (60)\n"
       "  -- FLAGS...          everything after a lone -- goes to every server, for example -- --segment.linger=0ms\n\n"
       "measurements:");
   for (const Measurement& m : kMeasurements) std::printf(" %s", m.name);
@@ -60,6 +62,8 @@ int Main(int argc, char** argv) {
       options.profiles = static_cast<size_t>(std::max(100, std::atoi(argv[++i])));
     } else if (argument == "--table-seconds" && has_value) {
       options.table_seconds = std::max(1.0, std::atof(argv[++i]));
+    } else if (argument == "--compaction-seconds" && has_value) {
+      options.compaction_seconds = std::max(5.0, std::atof(argv[++i]));
     } else if (!argument.starts_with("-")) {
       names.push_back(argument);
     } else {

@@ -15,6 +15,7 @@ struct Options {
   unsigned connections = 16;
   size_t profiles = 3000;          // per full-speed run
   double table_seconds = 5;        // per row of the linger table
+  double compaction_seconds = 60;  // of steady load, per number of services
 };
 
 struct Goal {
@@ -38,5 +39,8 @@ void MeasureAcknowledgement(const Options& options, Report* report);
 void MeasureLinger(const Options& options, Report* report);
 // Flame graphs over 240 small objects with 6,000 profiles.
 void MeasureQueries(const Options& options, Report* report);
+
+// Time to the first compaction, CPU, bytes and objects over all levels, with 20, 100 and 1,000 services.
+void MeasureCompaction(const Options& options, Report* report);
 
 }  // namespace brazier::benchmark

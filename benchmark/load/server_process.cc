@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,13 @@ namespace {
 
 constexpr auto kReadyTimeout = std::chrono::seconds(30);
 
+[[noreturn]] void GiveUp(const std::string& why) {
+  std::fprintf(stderr, "brazier-load: %s\n", why.c_str());
+  std::exit(1);
+}
+
+}  // namespace
+
 uint16_t FreePort() {
   const int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -34,13 +42,6 @@ uint16_t FreePort() {
   close(s);
   return ntohs(address.sin_port);
 }
-
-[[noreturn]] void GiveUp(const std::string& why) {
-  std::fprintf(stderr, "brazier-load: %s\n", why.c_str());
-  std::exit(1);
-}
-
-}  // namespace
 
 ServerProcess::ServerProcess(const std::string& binary, const std::string& scratch,
                              const std::vector<std::string>& flags)
@@ -54,11 +55,12 @@ ServerProcess::ServerProcess(const std::string& binary, const std::string& scrat
                                         "--target=all",
                                         "--data-dir=" + data_dir_ + "/data",
                                         "--http.listen=127.0.0.1:" + std::to_string(port_),
-                                        "--thrift.listen=",
                                         "--zeromq.listen=",
                                         "--zeromq.pull-listen=",
                                         "--limits.unlimited",
                                         "--log.level=warn"};
+  const bool has_thrift = std::any_of(flags.begin(), flags.end(), [](const auto& flag) { return flag.starts_with("--thrift.listen="); });
+  if (!has_thrift) arguments.push_back("--thrift.listen=");
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   pid_ = fork();
   if (pid_ == 0) {

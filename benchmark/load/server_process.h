@@ -16,6 +16,9 @@ struct DiskUse {
   uint64_t other_bytes = 0;  // index, logs
 };
 
+// That nobody listens on now, on loopback.
+uint16_t FreePort();
+
 class ServerProcess {
  public:
   // Starts `binary` on free loopback ports with data below `scratch`; waits until /ready says so. Exits the program with

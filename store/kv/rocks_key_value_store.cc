@@ -73,6 +73,9 @@ rocksdb::DBOptions DatabaseOptions() {
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
+  // What need not be on disk yet waits in memory for the next synced write, or for 1 MiB of its kind, and costs no system
+  // call of its own. A process that dies loses it: as after a power cut, the store holds a prefix of the writes.
+  options.manual_wal_flush = true;
   // A torn tail of the write-ahead log is what a crash leaves; anything odd before it is corruption to report.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   return options;
@@ -116,6 +119,37 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
     options.bottommost_compression_opts.level = 1;
   }
   return options;
+}
+
+// Of so many writes it pays to sort them: neighbours are found in the memory table from where the one before went, without a
+// walk from its top, and of several writes of one key only the last one is written.
+constexpr size_t kSortedWritesMin = 32;
+
+// The writes of a batch in an order that leaves the same contents.
+std::vector<const WriteBatch::Write*> InOrder(const WriteBatch& batch) {
+  using Write = WriteBatch::Write;
+  std::vector<const Write*> writes;
+  writes.reserve(batch.writes().size());
+  bool only_keys = true;
+  for (const Write& write : batch.writes()) {
+    only_keys &= write.kind == Write::Kind::kPut || write.kind == Write::Kind::kDelete;
+    writes.push_back(&write);
+  }
+  if (!only_keys || writes.size() < kSortedWritesMin) return writes;
+  const auto same_key = [](const Write& a, const Write& b) { return a.family == b.family && a.key == b.key; };
+  // Writes of one key are in their order in memory, so addresses tell the last one.
+  std::sort(writes.begin(), writes.end(), [](const Write* a, const Write* b) {
+    if (a->family != b->family) return a->family < b->family;
+    const int order = a->key.compare(b->key);
+    return order != 0 ? order < 0 : a < b;
+  });
+  size_t kept = 0;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    if (i + 1 < writes.size() && same_key(*writes[i], *writes[i + 1])) continue;
+    writes[kept++] = writes[i];
+  }
+  writes.resize(kept);
+  return writes;
 }
 
 // The open database, shared by the store and its snapshots so that a snapshot may outlive the store.
@@ -225,8 +259,8 @@ class RocksKeyValueStore final : public KeyValueStore {
     }
     bool swapped = database_->swapped;
     rocksdb::WriteBatch writes(batch.bytes() + batch.writes().size() * 16);
-    for (const WriteBatch::Write& write : batch.writes()) {
-      const rocksdb::Status added = AddTo(writes, write, swapped);
+    for (const WriteBatch::Write* write : InOrder(batch)) {
+      const rocksdb::Status added = AddTo(writes, *write, swapped);
       if (!added.ok()) return FromRocks(added, "building a batch");
     }
     // After a failed write RocksDB refuses all others until it is told to go on.

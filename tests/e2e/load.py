@@ -1,5 +1,6 @@
 """Load for the tests that break things: every profile has a function of its own, so that what is missing or double shows."""
 
+import http.client
 import random
 import threading
 import time
@@ -85,7 +86,7 @@ class Load:
             number, pprof = self.unanswered.pop(0)
             try:
                 status = self.push(client, number, pprof)
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 status = 0
             if status == 200:
                 self.acknowledged.add(number)

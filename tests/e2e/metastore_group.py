@@ -107,9 +107,11 @@ class MetastoreMembers(Cluster):
 
     def leader_index(self):
         """Of the process that leads; waits until one does."""
-        status = self.await_status("a leader", lambda s: s["can_commit"] and s["trouble"] != "the leader does not answer")
-        leader, = [m for m in status["members"] if m["node_id"] == status["leader_id"]]
-        return self.addresses.index(leader["rpc_address"])
+        def leads(status):
+            return [m["rpc_address"] for m in status["members"] if m["node_id"] == status["leader_id"]]
+        status = self.await_status("a leader", lambda s: s["can_commit"] and s["trouble"] != "the leader does not answer"
+                                   and len(leads(s)) == 1)
+        return self.addresses.index(leads(status)[0])
 
 
 def roles_of(status):

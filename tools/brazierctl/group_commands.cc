@@ -30,15 +30,18 @@ Result<GroupStatus> AskStatus(const GroupTools& tools, const GroupOptions& optio
       ->GetGroupStatus(Within(tools, std::min(options.timeout_ms, kStatusTimeoutMs)));
 }
 
+// Greater is newer. A newcomer knows the term from its leader's first message and no members before it has the group's
+// state; a member that was removed stays where it was when it last heard of the group.
+auto RankOf(const GroupStatus& view) {
+  return std::tuple(view.self.group_id != 0, view.term, IsLeadersView(view), view.applied_index);
+}
+
 // The newest view of the group: that of the greatest term, the leader's where it answers. Without a group, a view whose
 // group_id is 0.
 Result<GroupStatus> View(const GroupTools& tools, const GroupOptions& options) {
   std::optional<GroupStatus> best;
   const auto take = [&](GroupStatus status) {
-    const auto rank = [](const GroupStatus& s) {
-      return std::tuple(s.self.group_id != 0, s.term, IsLeadersView(s));
-    };
-    if (!best.has_value() || rank(status) > rank(*best)) best = std::move(status);
+    if (!best.has_value() || RankOf(status) > RankOf(*best)) best = std::move(status);
   };
   Status refused;
   std::string silent;

@@ -51,17 +51,18 @@ class MetastoreRoleTest : public testing::Test {
   std::unique_ptr<MetastoreRole> role_;
 };
 
-TEST_F(MetastoreRoleTest, AnIndexOfVersion1BecomesVersion2) {
+TEST_F(MetastoreRoleTest, AnOlderIndexIsUpgraded) {
   Open();
   for (uint64_t n = 1; n <= 5; ++n) ASSERT_TRUE(AddLater(Block(n, {n})).get().ok());
   role_.reset();
   {
-    // As a program of version 1 has left it: without queues.
+    // As a program of version 1 has left it: without queues and without an order of expiry.
     auto store = kv::OpenRocksKeyValueStore(folder_.path() + "/metastore");
     ASSERT_TRUE(store.ok());
     kv::WriteBatch batch;
-    const std::string queue = index::KindPrefix(index::KeyKind::kQueue);
-    batch.DeleteRange(kv::Family::kState, queue, index::PrefixEnd(queue));
+    for (const index::KeyKind kind : {index::KeyKind::kQueue, index::KeyKind::kExpiry}) {
+      batch.DeleteRange(kv::Family::kState, index::KindPrefix(kind), index::PrefixEnd(index::KindPrefix(kind)));
+    }
     batch.Put(kv::Family::kState, index::VersionKey(), "1");
     ASSERT_TRUE((*store)->Write(batch, true).ok());
     EXPECT_EQ(index::CheckUpgraded(**store).reason(), "index_not_upgraded");

@@ -570,6 +570,9 @@ TEST_F(RaftNodeTest, BadMessagesHaveNoEffect) {
   }
   EXPECT_EQ(node_->Receive("\x08\x07").code(), Code::kUnimplemented);  // a snapshot
   EXPECT_EQ(node_->Receive("\xff").code(), Code::kInvalidArgument);
+  // An append whose header is well-formed and whose entry is not, and one that ends inside an entry.
+  EXPECT_EQ(node_->Receive("\x08\x03\x10\x01\x18\x02\x20\x05\x3a\x02\xff\xff").code(), Code::kInvalidArgument);
+  EXPECT_EQ(node_->Receive("\x08\x03\x10\x01\x18\x02\x20\x05\x3a\x7f\x08").code(), Code::kInvalidArgument);
   ProposeOne("c");
   EXPECT_EQ(Drive().size(), 1u);
 }

@@ -24,6 +24,7 @@ struct Cluster {
     bool is_up = true;
     bool in_group = false;
     bool is_voter = false;
+    bool is_untold = false;  // heard of its leader and has nothing of the group's state
     uint64_t lag = 0;
     uint64_t lost_id = 0;  // of a member that was at this address and whose disk is gone
   };
@@ -57,7 +58,9 @@ struct Cluster {
     status.leader_id = leader_id;
     status.term = term;
     status.can_commit = leader_id != 0;
+    if (own.is_untold) return status;
     status.last_index = 1000;
+    status.applied_index = 1000 - own.lag;
     const bool leads = own.node_id == leader_id;
     for (const auto& [at, process] : processes) {
       if (process.lost_id != 0) {
@@ -197,6 +200,33 @@ TEST_F(GroupCommandsTest, StatusIsTheLeadersViewWhoeverIsAsked) {
   EXPECT_TRUE(all_well);
   EXPECT_TRUE(Says("0000000000000002  m-b   voter   b:1       40  yes\n")) << Out();
   EXPECT_TRUE(Says("led by m-c (0000000000000003)"));
+}
+
+// The leader is none of the servers that were given, and the first of them knows its id, but not where it is.
+TEST_F(GroupCommandsTest, ANewcomerThatKnowsNobodyIsNotBelieved) {
+  for (const char* address : {"a:1", "b:1", "c:1", "d:1"}) cluster.Add(address, true);
+  cluster.leader_id = 4;
+  cluster.processes["a:1"].is_voter = false;
+  cluster.processes["a:1"].is_untold = true;
+  options.servers = {"a:1", "b:1", "c:1"};
+  bool all_well = false;
+  ASSERT_TRUE(GroupStatusCommand(tools, options, &all_well).ok());
+  EXPECT_TRUE(all_well) << Out();
+  EXPECT_TRUE(Says("led by m-d (0000000000000004)")) << Out();
+  EXPECT_TRUE(Says("0000000000000001  m-a   learner  a:1 ")) << Out();
+}
+
+// Nor one that was removed and did not hear of it.
+TEST_F(GroupCommandsTest, TheMemberThatKnowsMostIsBelieved) {
+  FoundThree();
+  cluster.leader_id = 3;
+  cluster.processes["c:1"].is_up = false;
+  cluster.processes["a:1"].lag = 40;
+  options.servers = {"a:1", "b:1"};
+  options.json = true;
+  bool all_well = true;
+  ASSERT_TRUE(GroupStatusCommand(tools, options, &all_well).ok());
+  EXPECT_TRUE(Says("\"answered_by\": \"0000000000000002\"")) << Out();
 }
 
 TEST_F(GroupCommandsTest, StatusSaysWhatIsWrong) {

@@ -214,9 +214,12 @@ impl Core {
         if MessageType::from_i32(message.msg_type).is_none() {
             return Err(fail(INVALID, format!("message type {}", message.msg_type)));
         }
+        let kind = message.get_msg_type();
+        if kind == MessageType::MsgSnapshot {
+            return Err(fail(INVALID, "a snapshot inside a message"));
+        }
         self.idle()?;
         let last_index = self.node.raft.raft_log.last_index();
-        let kind = message.get_msg_type();
         if kind == MessageType::MsgHeartbeat
             && message.term >= self.node.raft.term
             && message.commit > last_index

@@ -9,7 +9,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
 use protobuf::Message as _;
-use raft::eraftpb::{ConfState, Message};
+use raft::eraftpb::ConfState;
 
 use crate::abi::{
     bytes_of, CBytes, CEntry, CMember, CMessageHeader, COptions, CSnapshot, CStatus, CView,
@@ -297,22 +297,54 @@ pub unsafe extern "C" fn raft_core_get_status(core: *const raft_core, status: *m
     })
 }
 
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// The first fields of an encoded Message, without a copy of its entries: `step` decodes it whole, and finds what is wrong
+/// inside. None when the bytes are no sequence of fields.
+fn scan_header(mut bytes: &[u8]) -> Option<CMessageHeader> {
+    let mut header = CMessageHeader { kind: 0, from: 0, to: 0, term: 0 };
+    while !bytes.is_empty() {
+        let tag = take_varint(&mut bytes)?;
+        let skipped = match tag & 7 {
+            0 => {
+                let value = take_varint(&mut bytes)?;
+                match tag >> 3 {
+                    1 => header.kind = value as u32,
+                    2 => header.to = value,
+                    3 => header.from = value,
+                    4 => header.term = value,
+                    _ => {}
+                }
+                0
+            }
+            1 => 8,
+            2 => take_varint(&mut bytes)?,
+            5 => 4,
+            _ => return None,
+        };
+        bytes = bytes.get(usize::try_from(skipped).ok()?..)?;
+    }
+    Some(header)
+}
+
 #[no_mangle]
 pub unsafe extern "C" fn raft_core_decode_header(
     data: *const u8,
     size: usize,
     header: *mut CMessageHeader,
 ) -> i32 {
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
-        let mut message = Message::default();
-        message.merge_from_bytes(bytes_of(data, size)).ok()?;
-        Some(CMessageHeader {
-            kind: message.msg_type as u32,
-            from: message.from,
-            to: message.to,
-            term: message.term,
-        })
-    }));
+    let decoded = catch_unwind(AssertUnwindSafe(|| scan_header(bytes_of(data, size))));
     match decoded {
         Ok(Some(filled)) => {
             ptr::write(header, filled);

@@ -11,6 +11,7 @@
 #include "common/base/result.h"
 #include "common/config/config.h"
 #include "common/contract/distributor.h"
+#include "common/contract/lifecycle.h"
 #include "common/contract/metastore.h"
 #include "common/contract/metastore_group.h"
 #include "common/contract/query_frontend.h"

@@ -38,6 +38,12 @@ void RunSnapshotManifest(Bytes input);  // without its checksum
 std::vector<std::string> SnapshotManifestCorpus();
 void RunGroupMembers(Bytes input);  // likewise
 std::vector<std::string> GroupMembersCorpus();
+void RunObjectKey(Bytes input);  // and the numbers in it
+std::vector<std::string> ObjectKeyCorpus();
+void RunScrubbedObject(Bytes input);  // a complete object, but for the footer's checksum
+std::vector<std::string> ScrubbedObjectCorpus();
+void RunOverrides(Bytes input);
+std::vector<std::string> OverridesCorpus();
 void RunIndexCommand(Bytes input);  // applied to an index that holds some blocks
 std::vector<std::string> IndexCommandCorpus();
 void RunIndexEntry(Bytes input);  // one byte, then the value

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <fstream>
 #include <future>
+#include <iostream>
 #include <iterator>
 
 #include "common/base/clock.h"

@@ -1,6 +1,7 @@
 // Commands that talk to a server: push, query, ready.
 #include <fstream>
 #include <future>
+#include <iostream>
 #include <iterator>
 
 #include "common/base/clock.h"

@@ -13,31 +13,45 @@ ServerMetrics::ServerMetrics(MetricsRegistry& registry)
       accept_failures(registry.GetCounter("brazier_rpc_server_accept_failures_total",
                                           "Failures to accept a Thrift connection.")) {}
 
-void CountServerCall(MetricsRegistry& registry, std::string_view service, std::string_view method,
-                     Code code, double seconds) {
-  const MetricLabels labels = {{"service", std::string(service)}, {"method", std::string(method)}};
-  registry
-      .GetHistogram("brazier_rpc_server_call_duration_seconds", "Duration of answered Thrift calls.",
-                    LatencyBounds(), labels)
-      .Observe(seconds);
-  registry
-      .GetCounter("brazier_rpc_server_calls_total", "Answered Thrift calls.",
-                  {labels[0], labels[1], {"code", std::string(CodeName(code))}})
-      .Add();
+CallMetrics::CallMetrics(MetricsRegistry& registry, std::string service, Side side)
+    : registry_(registry), service_(std::move(service)), side_(side) {}
+
+void CallMetrics::Count(std::string_view method, Code code, double seconds) {
+  Method& found = Find(method);
+  found.seconds.Observe(seconds);
+  std::atomic<Counter*>& calls = found.calls[static_cast<size_t>(code)];
+  Counter* counter = calls.load(std::memory_order_acquire);
+  if (counter == nullptr) {
+    counter = &CallsOf(method, code);  // the same one for whoever else asks now
+    calls.store(counter, std::memory_order_release);
+  }
+  counter->Add();
 }
 
-void CountClientCall(MetricsRegistry& registry, std::string_view service, std::string_view method,
-                     Code code, double seconds) {
-  const MetricLabels labels = {{"service", std::string(service)}, {"method", std::string(method)}};
-  registry
-      .GetHistogram("brazier_rpc_client_call_duration_seconds",
-                    "Duration of Thrift calls to other processes, with retries.", LatencyBounds(),
-                    labels)
-      .Observe(seconds);
-  registry
-      .GetCounter("brazier_rpc_client_calls_total", "Thrift calls to other processes.",
-                  {labels[0], labels[1], {"code", std::string(CodeName(code))}})
-      .Add();
+CallMetrics::Method& CallMetrics::Find(std::string_view method) {
+  {
+    std::shared_lock lock(mu_);
+    const auto found = methods_.find(method);
+    if (found != methods_.end()) return found->second;
+  }
+  Histogram& seconds =
+      side_ == Side::kServer
+          ? registry_.GetHistogram("brazier_rpc_server_call_duration_seconds", "Duration of answered Thrift calls.",
+                                   LatencyBounds(), {{"service", service_}, {"method", std::string(method)}})
+          : registry_.GetHistogram("brazier_rpc_client_call_duration_seconds",
+                                   "Duration of Thrift calls to other processes, with retries.", LatencyBounds(),
+                                   {{"service", service_}, {"method", std::string(method)}});
+  std::unique_lock lock(mu_);
+  return methods_.try_emplace(std::string(method), seconds).first->second;
+}
+
+Counter& CallMetrics::CallsOf(std::string_view method, Code code) {
+  const MetricLabels labels = {
+      {"service", service_}, {"method", std::string(method)}, {"code", std::string(CodeName(code))}};
+  if (side_ == Side::kServer) {
+    return registry_.GetCounter("brazier_rpc_server_calls_total", "Answered Thrift calls.", labels);
+  }
+  return registry_.GetCounter("brazier_rpc_client_calls_total", "Thrift calls to other processes.", labels);
 }
 
 void CountPeerFailure(MetricsRegistry& registry, std::string_view peer, std::string_view reason) {

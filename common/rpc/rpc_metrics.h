@@ -1,6 +1,10 @@
 // The metrics of Thrift servers and clients, declared in one place. Thread-safe.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <map>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 
@@ -17,13 +21,31 @@ struct ServerMetrics {
   Counter& accept_failures;      // the system gave no descriptor or thread
 };
 
-// One answered call: counts it by code, and its duration.
-void CountServerCall(MetricsRegistry& registry, std::string_view service, std::string_view method,
-                     Code code, double seconds);
+// The calls of one service: counts each by code, and its duration. On the server's side answered calls, on the client's side calls
+// as the caller saw them, retries included. Looks the metrics of a method up once: their names and labels cost more than the rest.
+class CallMetrics {
+ public:
+  enum class Side { kServer, kClient };
+  CallMetrics(MetricsRegistry& registry, std::string service, Side side);
+  // `method`: one of the service's, so there are few.
+  void Count(std::string_view method, Code code, double seconds);
 
-// One call as the client's caller saw it, retries included.
-void CountClientCall(MetricsRegistry& registry, std::string_view service, std::string_view method,
-                     Code code, double seconds);
+ private:
+  struct Method {
+    explicit Method(Histogram& seconds) : seconds(seconds) {}
+    Histogram& seconds;
+    std::array<std::atomic<Counter*>, static_cast<size_t>(Code::kInternal) + 1> calls = {};  // null until the first one
+  };
+  Method& Find(std::string_view method);
+  Counter& CallsOf(std::string_view method, Code code);
+
+  MetricsRegistry& registry_;
+  const std::string service_;
+  const Side side_;
+  std::shared_mutex mu_;
+  std::map<std::string, Method, std::less<>> methods_;  // guarded by mu_; entries stay where they are
+};
+
 // One failed attempt. reason: "connect", "lost", "timeout", "protocol", "refused".
 void CountPeerFailure(MetricsRegistry& registry, std::string_view peer, std::string_view reason);
 Counter& ClientRetries(MetricsRegistry& registry, std::string_view service);

@@ -5,7 +5,6 @@
 #include "common/observe/log.h"
 #include "common/observe/request_id.h"
 #include "common/rpc/convert_status.h"
-#include "common/rpc/rpc_metrics.h"
 
 namespace brazier::rpc {
 
@@ -29,7 +28,7 @@ void ServiceCalls::Run(const char* method, const idl::RequestHeader& header,
     status = Internal(std::string("unexpected exception: ") + error.what());
   }
   const double seconds = static_cast<double>(clock_.MonotonicNs() - start_ns) / kNsPerSecond;
-  CountServerCall(metrics_, service_, method, status.code(), seconds);
+  metrics_.Count(method, status.code(), seconds);
   if (status.ok()) return;
   Log(status.code() == Code::kInternal || status.code() == Code::kCorruption ? LogLevel::kError
                                                                              : LogLevel::kDebug,

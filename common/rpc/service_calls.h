@@ -12,6 +12,7 @@
 #include "common/contract/context.h"
 #include "common/observe/metrics.h"
 #include "common/rpc/rpc_limits.h"
+#include "common/rpc/rpc_metrics.h"
 #include "idl/types_types.h"
 
 namespace brazier::rpc {
@@ -31,7 +32,7 @@ class ServiceCalls {
         deadlines_(deadlines),
         clock_(clock),
         random_(random),
-        metrics_(metrics) {}
+        metrics_(metrics, service_, CallMetrics::Side::kServer) {}
 
   // Throws idl::BrazierError when `body` does not return OK.
   void Run(const char* method, const idl::RequestHeader& header,
@@ -46,7 +47,7 @@ class ServiceCalls {
   const Deadlines deadlines_;
   const Clock& clock_;
   Random& random_;
-  MetricsRegistry& metrics_;
+  mutable CallMetrics metrics_;
 };
 
 }  // namespace brazier::rpc

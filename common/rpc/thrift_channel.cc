@@ -53,6 +53,7 @@ ThriftChannel::ThriftChannel(ClientOptions options, std::string service, const C
       clock_(clock),
       random_(random),
       metrics_(metrics),
+      calls_(metrics, service_, CallMetrics::Side::kClient),
       interrupt_(std::make_shared<Interrupt>()),
       budget_(options_.retry_budget) {
   RouteThriftMessages();
@@ -90,7 +91,7 @@ Status ThriftChannel::Call(
   const int64_t start_ns = clock_.MonotonicNs();
   const Status status = CallWithRepeats(context, call);
   const double seconds = static_cast<double>(clock_.MonotonicNs() - start_ns) / kNsPerSecond;
-  CountClientCall(metrics_, service_, method, status.code(), seconds);
+  calls_.Count(method, status.code(), seconds);
   return status;
 }
 

@@ -24,6 +24,7 @@
 #include "common/rpc/deadline_socket.h"
 #include "common/rpc/framed_transport.h"
 #include "common/rpc/retry_budget.h"
+#include "common/rpc/rpc_metrics.h"
 #include "idl/types_types.h"
 
 namespace brazier::rpc {
@@ -88,6 +89,7 @@ class ThriftChannel {
   const Clock& clock_;
   Random& random_;
   MetricsRegistry& metrics_;
+  CallMetrics calls_;
   std::vector<AddressPtr> addresses_;
   Status address_error_;
   const std::shared_ptr<Interrupt> interrupt_;

@@ -53,6 +53,12 @@ std::string FlagsText(uint8_t flags) {
   return out;
 }
 
+// What the metadata says of a chunk of samples.
+std::string ChunkText(const SectionRef& s) {
+  if (s.kind != SectionKind::kSampleChunk && s.kind != SectionKind::kHourSamples && s.kind != SectionKind::kDaySamples) return {};
+  return " rows " + std::to_string(s.row_count) + " time_ns " + std::to_string(s.min_time_ns) + ".." + std::to_string(s.max_time_ns);
+}
+
 class Inspector {
  public:
   explicit Inspector(Bytes object) : object_(object) {}
@@ -117,7 +123,7 @@ class Inspector {
   void CheckSection(const SectionRef& s) {
     Line("  section " + std::string(SectionName(s.kind)) + " offset " + std::to_string(s.offset) +
          " size " + std::to_string(s.size) + " raw " + std::to_string(s.raw_size) + " codec " +
-         std::to_string(s.codec));
+         std::to_string(s.codec) + ChunkText(s));
     ++checked_;
     if (s.offset > object_.size() || s.size > object_.size() - s.offset) {
       Damage("section " + std::string(SectionName(s.kind)) + " lies outside the object");
@@ -151,7 +157,7 @@ class Inspector {
       if (symbols.tenant == dataset.tenant) read.symbols.push_back(symbols);
     }
     read.datasets = {dataset};
-    const auto sections = BlockSections::FromObject(object_, read, {.rows = true, .samples = true});
+    const auto sections = BlockSections::WantedFromObject(object_, read, [](size_t, const SectionRef&) { return true; });
     if (!sections.ok()) return Damage(sections.status().message());
     const auto rows = sections->Rows(0);
     if (!rows.ok()) return Damage(rows.status().message());
@@ -165,11 +171,30 @@ class Inspector {
              " total " + std::to_string(row.total) + " samples " +
              std::to_string(row.sample_count) + FlagsText(row.flags);
     });
-    if (Status s = CheckSamples(*sections, dataset.tenant, *rows); !s.ok()) Damage(s.message());
+    if (Status s = ReadSymbols(*sections, dataset.tenant); !s.ok()) return Damage(s.message());
+    CheckSamples(*sections, dataset, SectionKind::kSampleChunk, *rows);
+    PrintRollup(*sections, dataset, "hour", SectionKind::kHourRows, SectionKind::kHourSamples);
+    PrintRollup(*sections, dataset, "day", SectionKind::kDayRows, SectionKind::kDaySamples);
   }
 
-  Status CheckSamples(const BlockSections& sections, const std::string& tenant,
-                      const DatasetRows& rows) {
+  void PrintRollup(const BlockSections& sections, const DatasetMeta& dataset, const std::string& name, SectionKind rows_kind,
+                   SectionKind samples_kind) {
+    const auto rollup = sections.Rollup(0, rows_kind);
+    if (!rollup.ok()) return Damage(rollup.status().message());
+    if (FindSection(dataset.sections, rows_kind) == nullptr) return;
+    PrintSome((name + " series").c_str(), rollup->rows.series, LabelsText);
+    size_t position = 0;
+    PrintSome((name + " row").c_str(), rollup->rows.rows, [&](const DatasetRow& row) {
+      const ProfileBatch::Profile& p = rollup->rows.profiles[row.profile];
+      return "end_ns " + std::to_string(p.time_ns) + " series " + std::to_string(row.series) + " profiles " +
+             std::to_string(rollup->profile_counts[position++]) + " total " + std::to_string(row.total) + " duration_ns " +
+             std::to_string(p.duration_ns) + " period " + std::to_string(p.period) + " samples " +
+             std::to_string(row.sample_count) + FlagsText(row.flags);
+    });
+    CheckSamples(sections, dataset, samples_kind, rollup->rows);
+  }
+
+  Status ReadSymbols(const BlockSections& sections, const std::string& tenant) {
     // Datasets of a tenant follow each other: what they share is decoded once.
     if (!shared_is_valid_ || shared_tenant_ != tenant) {
       shared_is_valid_ = false;
@@ -185,11 +210,25 @@ class Inspector {
          std::to_string(table.functions.size()) + " mappings " +
          std::to_string(table.mappings.size()) + " locations " +
          std::to_string(table.locations.size()) + " stacks " + std::to_string(table.stacks.size()));
-    ASSIGN_OR_RETURN(const auto parts, sections.Samples(0));
-    ASSIGN_OR_RETURN(auto samples,
-                     SamplesDecoder::Open(parts, static_cast<uint32_t>(table.stacks.size())));
-    for (const DatasetRow& row : rows.rows) RETURN_IF_ERROR(samples.Next(row));
     return Status::Ok();
+  }
+
+  // All chunks of a kind, row by row. REQUIRES: the dataset's symbols are in the table.
+  void CheckSamples(const BlockSections& sections, const DatasetMeta& dataset, SectionKind kind, const DatasetRows& rows) {
+    if (Status s = CheckChunks(sections, dataset, kind, rows); !s.ok()) Damage(s.message());
+  }
+
+  Status CheckChunks(const BlockSections& sections, const DatasetMeta& dataset, SectionKind kind, const DatasetRows& rows) {
+    ASSIGN_OR_RETURN(const auto chunks, SampleChunks(dataset, kind));
+    size_t row = 0;
+    for (size_t c = 0; c < chunks.size(); ++c) {
+      ASSIGN_OR_RETURN(const auto parts, sections.SampleChunk(0, kind, c));
+      ASSIGN_OR_RETURN(auto samples, SamplesDecoder::Open(parts, static_cast<uint32_t>(table_.stacks.size())));
+      const size_t end = chunks[c].row_end == UINT32_MAX ? rows.rows.size() : chunks[c].row_end;
+      if (end > rows.rows.size()) return Corruption("chunks of samples have more rows than there are");
+      for (; row < end; ++row) RETURN_IF_ERROR(samples.Next(rows.rows[row]));
+    }
+    return row == rows.rows.size() ? Status::Ok() : Corruption("chunks of samples have fewer rows than there are");
   }
 
   template <typename T, typename ToText>

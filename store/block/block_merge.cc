@@ -299,45 +299,74 @@ class Merger {
       }
     }
     memory_.Set(MemoryAccount::kRows, 0);
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-      return std::tie(a.input, a.service) < std::tie(b.input, b.service);
-    });
+    // Service by service, because what is known of a service's stacks must be near when the next input has them too.
     uint64_t maps_bytes = 0;
-    for (size_t begin = 0, end = 0; begin < places.size(); begin = end) {
-      const uint32_t input = places[begin].input;
-      SymbolTable table;
-      for (const TenantSymbols& shared : inputs_.meta(input).symbols) {
-        if (shared.tenant == tenant) RETURN_IF_ERROR(AppendSymbols(input, shared.section, &table));
+    CommonTables commons(*this, tenant, shares_.symbols / 2);
+    for (const Place& place : places) {
+      ASSIGN_OR_RETURN(CommonTable * common, commons.Of(place.input));
+      SymbolTable& table = common->table;
+      const MergeSource& source = extent.services[place.service]->sources[place.source];
+      if (const SectionRef* own = FindSection(source.dataset->sections, SectionKind::kSymbols)) {
+        RETURN_IF_ERROR(AppendSymbols(place.input, *own, &table));
       }
-      const SymbolMark mark = MarkOf(table);
-      SymbolInterner::CommonEntries common = SymbolInterner::CommonOf(table);
-      for (; end < places.size() && places[end].input == input; ++end) {
-        const Place& place = places[end];
-        const MergeSource& source = extent.services[place.service]->sources[place.source];
-        if (const SectionRef* own = FindSection(source.dataset->sections, SectionKind::kSymbols)) {
-          RETURN_IF_ERROR(AppendSymbols(input, *own, &table));
-        }
-        memory_.Set(MemoryAccount::kShared, table.MemoryBytes() + common.MemoryBytes());
-        auto& ids = (*stacks)[place.service][place.source].ids;
-        RETURN_IF_ERROR(MapStacks(source, place.service, table, sources[place.service][place.source].rows.get(), &common,
-                                  symbols, &ids));
-        sources[place.service][place.source].rows.reset();
-        maps_bytes += ids.size() * sizeof(uint32_t);
-        TruncateTo(mark, &table);
-        // The numbering to come takes three more numbers per stack.
-        const uint64_t bytes = symbols->MemoryBytes() + symbols->table().stacks.size() * 12;
-        memory_.Set(MemoryAccount::kSymbols, bytes);
-        memory_.Set(MemoryAccount::kMaps, maps_bytes);
-        if (!at_any_size && bytes + maps_bytes > shares_.symbols) {
-          *fits = false;
-          return Status::Ok();
-        }
+      auto& ids = (*stacks)[place.service][place.source].ids;
+      RETURN_IF_ERROR(MapStacks(source, place.service, table, sources[place.service][place.source].rows.get(),
+                                &common->entries, symbols, &ids));
+      sources[place.service][place.source].rows.reset();
+      maps_bytes += ids.size() * sizeof(uint32_t);
+      memory_.Set(MemoryAccount::kShared, commons.MemoryBytes() + table.MemoryBytes());
+      TruncateTo(common->mark, &table);
+      // The numbering to come takes three more numbers per stack.
+      const uint64_t bytes = symbols->MemoryBytes() + symbols->table().stacks.size() * 12;
+      memory_.Set(MemoryAccount::kSymbols, bytes);
+      memory_.Set(MemoryAccount::kMaps, maps_bytes);
+      if (!at_any_size && bytes + maps_bytes > shares_.symbols) {
+        *fits = false;
+        break;
       }
+      *fits = true;
     }
+    if (places.empty()) *fits = true;
     memory_.Set(MemoryAccount::kShared, 0);
-    *fits = true;
     return Status::Ok();
   }
+
+  // What the datasets of one input and tenant have in common, decoded, and what became of it.
+  struct CommonTable {
+    SymbolTable table;
+    SymbolMark mark{};
+    SymbolInterner::CommonEntries entries;
+  };
+  // Those of all inputs, as long as there is room: else they are decoded again when it is their turn.
+  class CommonTables {
+   public:
+    CommonTables(Merger& merger, const std::string& tenant, uint64_t bytes_max)
+        : merger_(merger), tenant_(tenant), bytes_max_(bytes_max), tables_(merger.inputs_.size()) {}
+    Result<CommonTable*> Of(uint32_t input) {
+      std::unique_ptr<CommonTable>& kept = tables_[input];
+      if (kept != nullptr) return kept.get();
+      if (bytes_ > bytes_max_) {
+        for (auto& table : tables_) table.reset();
+        bytes_ = 0;
+      }
+      kept = std::make_unique<CommonTable>();
+      for (const TenantSymbols& shared : merger_.inputs_.meta(input).symbols) {
+        if (shared.tenant == tenant_) RETURN_IF_ERROR(merger_.AppendSymbols(input, shared.section, &kept->table));
+      }
+      kept->mark = MarkOf(kept->table);
+      kept->entries = SymbolInterner::CommonOf(kept->table);
+      bytes_ += kept->table.MemoryBytes() + kept->entries.MemoryBytes();
+      return kept.get();
+    }
+    uint64_t MemoryBytes() const { return bytes_; }
+
+   private:
+    Merger& merger_;
+    const std::string& tenant_;
+    const uint64_t bytes_max_;
+    std::vector<std::unique_ptr<CommonTable>> tables_;
+    uint64_t bytes_ = 0;
+  };
 
   Status AppendSymbols(uint32_t input, const SectionRef& section, SymbolTable* table) {
     ASSIGN_OR_RETURN(const auto parts, inputs_.Section(input, section));

@@ -4,6 +4,8 @@
 #include "store/block/section_samples.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include "common/base/check.h"
@@ -71,6 +73,41 @@ Result<SamplesDecoder> SamplesDecoder::Open(const std::vector<std::string>& part
                                             uint32_t stack_count) {
   if (parts.size() != 3) return Corruption("samples: the section does not have three parts");
   return SamplesDecoder(AsBytes(parts[0]), AsBytes(parts[1]), AsBytes(parts[2]), stack_count);
+}
+
+namespace {
+
+// Fails the reader when there are fewer.
+void SkipVarints(size_t count, ByteReader* reader) {
+  const uint8_t* p = reader->Raw(0).data();
+  const size_t size = reader->remaining();
+  size_t at = 0;
+  // A varint ends with a byte below 0x80. A word has at most eight ends: what is counted never passes the last one.
+  for (; count >= 8 && size - at >= 8; at += 8) {
+    uint64_t word;
+    std::memcpy(&word, p + at, 8);
+    count -= static_cast<size_t>(std::popcount(~word & 0x8080808080808080));
+  }
+  for (; count > 0 && at < size; ++at) count -= p[at] < 0x80;
+  reader->Raw(count > 0 ? size + 1 : at);
+}
+
+}  // namespace
+
+Status SamplesDecoder::Skip(const DatasetRow& row) {
+  const size_t n = row.sample_count;
+  if (!(row.flags & kSameStacks)) SkipVarints(n, &stack_reader_);
+  SkipVarints(row.flags & kScaledValues ? 1 : n, &value_reader_);
+  if (row.flags & kHasSpans) span_reader_.Raw(uint64_t{n} * 8);
+  if (row.flags & kHasTraces) span_reader_.Raw(uint64_t{n} * 16);
+  stacks_.clear();
+  values_.clear();
+  span_ids_.clear();
+  trace_ids_.clear();
+  if (!stack_reader_.ok() || !value_reader_.ok() || !span_reader_.ok()) {
+    return Corruption("samples: a column is malformed");
+  }
+  return Status::Ok();
 }
 
 Status SamplesDecoder::Next(const DatasetRow& row) {

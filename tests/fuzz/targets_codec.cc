@@ -9,6 +9,7 @@
 #include "common/codec/pprof.h"
 #include "common/codec/profile_batch_msgpack.h"
 #include "common/codec/query_msgpack.h"
+#include "common/model/rollup_cover.h"
 #include "common/model/selector.h"
 #include "common/model/tenant.h"
 #include "tests/fuzz/fuzzers.h"
@@ -201,6 +202,20 @@ void RunProfileBatch(Bytes input) {
 }
 std::vector<std::string> ProfileBatchCorpus() { return {codec::EncodeProfileBatch(SmallBatch()), codec::EncodeProfileBatch({})}; }
 
+// Whatever times a plan names, covers have no more ranges than they may.
+void CheckCovers(const QuerySpec& spec, const PlanNode& node) {
+  for (const BlockRead& read : node.reads) {
+    for (const DatasetMeta& dataset : read.datasets) {
+      const DatasetCover cover = CoverDataset(spec, dataset, read.deletions);
+      for (const RollupCover& report : cover.reports) {
+        FUZZ_CHECK(report.raw.size() <= 2 && report.hours.size() <= 2 && report.days.size() <= 1);
+      }
+      FUZZ_CHECK(!DescribeCover(cover).empty());
+    }
+  }
+  for (const PlanNode& child : node.children) CheckCovers(spec, child);
+}
+
 void RunQueryPlan(Bytes input) {
   const auto plan = codec::DecodeQueryPlan(input);
   if (!plan.ok()) return;
@@ -209,6 +224,7 @@ void RunQueryPlan(Bytes input) {
   const auto again = codec::DecodeQueryPlan(AsBytes(bytes));
   FUZZ_CHECK(again.ok());
   FUZZ_CHECK(codec::EncodeQueryPlan(*again) == bytes);
+  CheckCovers(plan->spec, plan->root);
 }
 std::vector<std::string> QueryPlanCorpus() {
   QueryPlan plan;
@@ -233,7 +249,15 @@ std::vector<std::string> QueryPlanCorpus() {
   dataset.sections = {{.kind = SectionKind::kRows, .offset = 10, .size = 5, .raw_size = 5},
                       {.kind = SectionKind::kSamples, .offset = 15, .size = 5, .raw_size = 5}};
   dataset.hidden_profiles = {1};
-  read.datasets = {dataset};
+  DatasetMeta compacted = dataset;
+  compacted.hidden_profiles.clear();
+  compacted.max_time_ns = kTimeNs;
+  compacted.sections = {{.kind = SectionKind::kRows, .size = 5},
+                        {.kind = SectionKind::kSampleChunk, .size = 5, .row_count = 2, .min_time_ns = 1, .max_time_ns = kTimeNs},
+                        {.kind = SectionKind::kHourRows, .size = 5},
+                        {.kind = SectionKind::kDayRows, .size = 5}};
+  read.datasets = {dataset, compacted};
+  read.deletions = {{"t", "other", "{a=\"b\"}", 1, 2}};
   PlanNode leaf;
   leaf.reads = {read};
   leaf.bytes = 20;
@@ -277,6 +301,7 @@ std::vector<std::string> QueryResultCorpus() {
   flame_graph.flame_tree = builder.Finish();
   result.reports = {strings, series, time_series, pprof, flame_graph, Report{.kind = ReportKind::kFlameGraph}};
   result.stats.blocks_read = 3;
+  result.stats.failed_blocks = {"blocks/1/t/A.brz", "segments/2/B.brz"};
   return {codec::EncodeQueryResult(result), codec::EncodeQueryResult({})};
 }
 

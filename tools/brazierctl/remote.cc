@@ -1,4 +1,5 @@
 // Commands that talk to a server: push, query, ready.
+#include <iostream>
 #include <fstream>
 #include <future>
 #include <iostream>

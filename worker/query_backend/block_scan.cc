@@ -98,9 +98,14 @@ Status BlockScan::SumChunk(const DatasetView& view, const std::vector<std::strin
                            std::span<const block::DatasetRow> rows) {
   ASSIGN_OR_RETURN(auto samples,
                    block::SamplesDecoder::Open(parts, static_cast<uint32_t>(symbols_.stacks.size())));
-  for (const block::DatasetRow& row : rows) {
+  for (size_t r = 0; r < rows.size(); ++r) {
+    const block::DatasetRow& row = rows[r];
+    if (!view.IsMeant(row)) {
+      const bool is_referred_to = r + 1 < rows.size() && (rows[r + 1].flags & block::kSameStacks) != 0;
+      RETURN_IF_ERROR(is_referred_to ? samples.Next(row) : samples.Skip(row));
+      continue;
+    }
     RETURN_IF_ERROR(samples.Next(row));
-    if (!view.IsMeant(row)) continue;
     const auto stacks = samples.stacks();
     const auto values = samples.values();
     for (size_t i = 0; i < stacks.size(); ++i) {

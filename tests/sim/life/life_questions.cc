@@ -115,7 +115,7 @@ std::optional<std::string> LifeQuestions::Check(const kv::Reader& state, const L
        {.kind = ReportKind::kSeries}}};
   for (const auto& reports : asked) {
     spec.reports = reports;
-    QueryPlan plan = query_frontend::PlanQuery(spec, *blocks, {.read_node_bytes_max = 20'000, .children_max = 3});
+    QueryPlan plan = query_frontend::PlanQuery(spec, *blocks, {.read_node_bytes_max = 20'000, .children_max = 3}).plan;
     if (plan.root.reads.empty() && plan.root.children.empty()) {
       plan.root.kind = PlanNode::Kind::kRead;
     }
@@ -171,7 +171,7 @@ std::optional<std::string> LifeQuestions::Check(const kv::Reader& state, const L
   auto answer = index::QueryLabels(state, labels, {{.kind = ReportKind::kSeries}});
   if (!answer.ok()) return TextOf(question) + ": labels: " + answer.status().ToString();
   spec.reports = {{.kind = ReportKind::kSeries}};
-  const QueryPlan plan = query_frontend::PlanQuery(spec, answer->unanswered, {});
+  const QueryPlan plan = query_frontend::PlanQuery(spec, answer->unanswered, {}).plan;
   auto rest = backend_.Execute({"life", clock_.MonotonicNs() + 3600 * kNsPerSecond}, plan);
   if (!rest.ok()) {
     if (is_damaged) return std::nullopt;

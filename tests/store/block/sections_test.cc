@@ -1,6 +1,8 @@
 // The parts of an object one by one, with contents whose checksums are right: what a damaged writer could have written.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "common/base/crc32c.h"
 #include "common/model/stack_tree_builder.h"
 #include "store/block/block_format.h"
@@ -223,6 +225,55 @@ TEST(SectionSamples, SpansAndTraces) {
 std::string NextError(const Parts& parts, const DatasetRow& row, uint32_t stack_count) {
   auto decoder = SamplesDecoder::Open(parts, stack_count);
   return decoder.ok() ? decoder->Next(row).message() : decoder.status().message();
+}
+
+TEST(SectionSamples, RowsThatArePassedOverChangeNothing) {
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 200; ++round) {
+    SamplesEncoder encoder;
+    std::vector<DatasetRow> rows(1 + random() % 12);
+    std::vector<std::vector<uint32_t>> stacks;
+    std::vector<std::vector<int64_t>> values;
+    for (DatasetRow& row : rows) {
+      const bool repeats = !stacks.empty() && random() % 3 == 0;
+      std::vector<uint32_t> s = repeats ? stacks.back() : std::vector<uint32_t>();
+      std::vector<int64_t> v;
+      for (uint32_t n = static_cast<uint32_t>(random() % 40), at = 0; !repeats && n > 0; --n) s.push_back(at += random() % 300);
+      for (size_t i = 0; i < s.size(); ++i) {
+        v.push_back(repeats && random() % 2 == 0 ? values.back()[i] * 3 : static_cast<int64_t>(random() >> (30 + random() % 34)));
+      }
+      const std::vector<uint64_t> spans(random() % 4 == 0 ? s.size() : 0, 7);
+      encoder.Add(s, v, spans, {}, !repeats, &row);
+      stacks.push_back(std::move(s));
+      values.push_back(std::move(v));
+    }
+    const std::vector<std::string> parts = {encoder.stacks(), encoder.values(), encoder.spans()};
+    auto decoder = SamplesDecoder::Open(parts, 1 << 20);
+    ASSERT_TRUE(decoder.ok());
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const bool is_referred_to = r + 1 < rows.size() && (rows[r + 1].flags & kSameStacks) != 0;
+      if (!is_referred_to && random() % 2 == 0) {
+        ASSERT_TRUE(decoder->Skip(rows[r]).ok());
+        continue;
+      }
+      ASSERT_TRUE(decoder->Next(rows[r]).ok());
+      ASSERT_TRUE(std::ranges::equal(decoder->stacks(), stacks[r])) << "round " << round << ", row " << r;
+      ASSERT_TRUE(std::ranges::equal(decoder->values(), values[r])) << "round " << round << ", row " << r;
+    }
+    // Columns that end too early.
+    for (const size_t part : {0, 1}) {
+      if (rows.back().sample_count == 0 || (rows.back().flags & kSameStacks)) continue;
+      std::vector<std::string> cut = parts;
+      cut[part].pop_back();
+      auto truncated = SamplesDecoder::Open(cut, 1 << 20);
+      ASSERT_TRUE(truncated.ok());
+      Status last;
+      for (size_t r = 0; r < rows.size(); ++r) {
+        last = r + 1 == rows.size() ? truncated->Skip(rows[r]) : truncated->Next(rows[r]);
+      }
+      EXPECT_EQ(last.code(), Code::kCorruption);
+    }
+  }
 }
 
 TEST(SectionSamples, ErrorsSayWhatIsWrong) {

@@ -6,6 +6,7 @@
 #include "common/model/rollup.h"
 #include "common/model/rollup_cover.h"
 #include "store/block/block_merge.h"
+#include "store/block/block_reader.h"
 #include "tests/support/fake_random.h"
 #include "tests/support/make_labels.h"
 #include "tests/worker/query_backend/block_fixture.h"
@@ -245,7 +246,7 @@ TEST_F(RollupCostTest, ALongRangeReadsAFewRowsAndBytes) {
 }
 
 TEST_F(RollupCostTest, ANarrowRangeReadsTheChunksOfItsHour) {
-  ASSERT_GE(block::SampleChunkCount(merged_[0].datasets[0], SectionKind::kSampleChunk), 72u);
+  ASSERT_GE(block::SampleChunks(merged_[0].datasets[0], SectionKind::kSampleChunk)->size(), 72u);
   QuerySpec spec = Spec();
   spec.start_ns = kBase + kDay + kHour / 2;
   spec.end_ns = spec.start_ns + kHour / 4;

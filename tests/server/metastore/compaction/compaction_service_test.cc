@@ -136,7 +136,6 @@ TEST_F(CompactionServiceTest, ANewTermReadsEverythingAnewAndKeepsLeases) {
   const CompactionJob job = SomeJob({a});
   harness_.consensus->status.is_leader = false;
   Settle();
-  harness_.Add({});
   harness_.consensus->status = {.is_leader = true, .leader_id = 1, .term = 7};
   harness_.Add({ServiceHarness::Segment(Now(2))});
   Settle();

@@ -164,11 +164,11 @@ class LifecycleTest(unittest.TestCase):
 
     def test_scrub_quarantines_what_is_damaged_and_releases_it(self):
         client = self.start("--compaction.concurrency=0")  # objects stay as they are
-        client.push(cpu_profile({"main;first": 5}), service="a")
-        client.push(cpu_profile({"main;second": 7}), service="b")
-        client.push(cpu_profile({"main;third": 9}), service="c")
+        client.push(cpu_profile({"main;damaged_one": 5}), service="a")
+        client.push(cpu_profile({"main;lost_one": 7}), service="b")
+        client.push(cpu_profile({"main;kept_one": 9}), service="c")
         self.assertIn("corrupt:     0", self.ctl("scrub", "--wait"))
-        damaged, lost = [self.objects_with(name)[0] for name in ("first", "second")]
+        damaged, lost = [self.objects_with(name)[0] for name in ("damaged_one", "lost_one")]
         with open(damaged, "rb") as file:
             good = file.read()
         with open(damaged, "r+b") as file:

@@ -5,7 +5,7 @@
 namespace brazier::app {
 namespace {
 
-constexpr Roles kAll{true, true, true, true, true};
+constexpr Roles kAll{true, true, true, true, true, true};
 
 TEST(Greeting, OfAllTellsWhereTheUiIsAndHowToSendAProfile) {
   config::Config config;

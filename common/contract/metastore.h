@@ -60,7 +60,8 @@ struct GetBlocksResponse {
 };
 
 // One queue of blocks that compaction takes its inputs from: those of a level, shard and tenant. Segments (level 0) hold several
-// tenants, and theirs have tenant "".
+// tenants, and theirs have tenant ""; from level 2 on the shards of a tenant share the queue of shard 0. Blocks in a job or in
+// quarantine are in none.
 struct BlockQueue {
   uint32_t level = 0;
   uint32_t shard = 0;
@@ -148,7 +149,8 @@ class Metastore {
 
   virtual ~Metastore() = default;
   // Idempotent by block id. `done` is called once, from any thread, after the entries are committed; it must not
-  // block. kInvalidArgument for metadata that is refused before it is proposed.
+  // block. kInvalidArgument for metadata that is refused before it is proposed; kFailedPrecondition for a block whose object was
+  // taken for an orphan before: it will be deleted, so the data must be written anew, under another id.
   virtual void AddBlocks(const RequestContext& context, AddBlocksRequest request,
                          std::function<void(Result<AddBlocksResponse>)> done) = 0;
   // Blocks that can match, with only the datasets that can, without label sets, sorted by block id. Linearizable, as every

@@ -31,6 +31,9 @@ struct MergeOptions {
   bool hour_rollups = false;
   bool day_rollups = false;
   int zstd_level = 3;
+  // Goes into the outputs' ids and nothing else: the number of the job. Whoever does one job makes the same objects; what an earlier
+  // job left of the same inputs may have been condemned as orphans, and such ids never come back.
+  uint64_t salt = 0;
 };
 
 struct MergeFigures {

@@ -50,7 +50,8 @@ struct BadInput {
 
 // As ReplaceBlocks of the inputs by the outputs, when the token is that of the job's newest lease; the job is over then. Bad inputs
 // are quarantined; inputs that are neither are free again at once. Errors: kNotFound the job is unknown, or an input is not in the
-// index; kFailedPrecondition another token, or data of an input was deleted after the lease, or an output was removed before.
+// index; kFailedPrecondition another token, or data of an input was deleted after the lease, or an output was removed before. The
+// answer carries a reason: "job_gone", "input_gone"; "stale_lease", "inputs_changed" (an input in quarantine too), "output_removed".
 struct FinishJobCommand {
   int64_t time_ns = 0;
   uint64_t id = 0;

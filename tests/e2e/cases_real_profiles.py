@@ -139,8 +139,9 @@ class RealProfileCases(Cases):
         with tempfile.NamedTemporaryFile(suffix=".pb.gz") as file:
             file.write(self.client.merged_pprof("memory:inuse_space:bytes:space:bytes"))
             file.flush()
+            # Newer releases of Go build the tool when it is first asked for.
             shown = subprocess.run(["go", "tool", "pprof", "-top", "-unit=B", file.name], capture_output=True, text=True,
-                                   timeout=60, env={**os.environ, "PPROF_TMPDIR": tempfile.gettempdir()})
+                                   timeout=240, env={**os.environ, "PPROF_TMPDIR": tempfile.gettempdir()})
         self.assertEqual(shown.returncode, 0, shown.stderr)
         expected = dict(zip(pprof_reader.sample_types(pprof_reader.parse(data)), pprof_reader.totals(pprof_reader.parse(data))))
         self.assertIn(f"of {expected[('inuse_space', 'bytes')]}B total", shown.stdout)

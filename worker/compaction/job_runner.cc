@@ -138,6 +138,7 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
   options.block_bytes_max = job.block_bytes_max;
   options.memory_bytes_max = job.memory_bytes_max;
   options.hour_rollups = job.hour_rollups;
+  options.salt = job.id;
   options.day_rollups = job.day_rollups;
 
   std::vector<contract::BadBlock> bad_blocks;

@@ -75,8 +75,9 @@ TEST_F(QuerierRoutes, AnswersNameTheBlocksThatTheyGoWithout) {
   EXPECT_EQ(response.status, 200);
   EXPECT_TRUE(response.headers.Get("X-Query-Stats").ends_with(",blocks_failed=2"));
   EXPECT_EQ(response.headers.Get("X-Query-Failed-Blocks"), "blocks/1/t/A.brz,segments/2/B.brz");
-  frontend_.failed_blocks.assign(100, "x");
-  EXPECT_EQ(Json("ProfileTypes", "{}").headers.Get("X-Query-Failed-Blocks").size(), 39u) << "twenty, in a header";
+  frontend_.failed_blocks.clear();
+  for (int i = 10; i < 100; ++i) frontend_.failed_blocks.push_back(std::to_string(i));
+  EXPECT_EQ(Json("ProfileTypes", "{}").headers.Get("X-Query-Failed-Blocks").size(), 20u * 3 - 1) << "twenty, in a header";
 }
 
 TEST_F(QuerierRoutes, LabelNamesHideWhatOldClientsCannotTake) {

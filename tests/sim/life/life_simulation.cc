@@ -107,9 +107,9 @@ class Life final : private block::MergeHost {
   void Step() {
     now_ns_ += static_cast<int64_t>(random_.Below(Chance(3) ? 3 * kHour : Chance(20) ? 120 * kSecond : 2 * kSecond));
     const uint64_t what = random_.Below(100);
-    if (what < 40) {
+    if (what < 35) {
       WriteSegment();
-    } else if (what < 55) {
+    } else if (what < 50) {
       Pull(workers_[random_.Below(workers_.size())]);
     } else if (what < 78) {
       Work(workers_[random_.Below(workers_.size())]);
@@ -159,6 +159,7 @@ class Life final : private block::MergeHost {
       return;
     }
     Trace("segment " + built.meta.id.ToString());
+    last_data_ns_ = now_ns_;
     Register(built.meta);
     if (Chance(10)) Register(built.meta);  // the answer was lost
     for (ArchivedProfile& profile : profiles) {
@@ -276,7 +277,7 @@ class Life final : private block::MergeHost {
       if (inputs.empty()) return finished;
       const block::MergeOptions options{.level = job.level, .shard = job.shard, .block_bytes_max = job.block_bytes_max,
                                         .memory_bytes_max = job.memory_bytes_max, .hour_rollups = job.hour_rollups,
-                                        .day_rollups = job.day_rollups};
+                                        .day_rollups = job.day_rollups, .salt = job.id};
       Ulid bad;
       const auto merged = block::MergeBlocks(options, objects_, inputs, *this, &bad);
       if (merged.ok()) {
@@ -410,7 +411,7 @@ class Life final : private block::MergeHost {
     question.profile_type = kTypes[random_.Below(2)];
     if (Chance(50)) question.service = kServices[random_.Below(3)];
     if (Chance(40)) question.matcher = Chance(50) ? "region=\"eu\"" : "pod=~\"pod-[0-4]\"";
-    question.end_ns = now_ns_ + 1 - static_cast<int64_t>(random_.Below(Chance(40) ? 30 * kHour : kHour));
+    question.end_ns = last_data_ns_ + 1 - static_cast<int64_t>(random_.Below(Chance(40) ? 30 * kHour : kHour));
     question.start_ns = question.end_ns - static_cast<int64_t>(random_.Below(Chance(50) ? 60 * kHour : 2 * kHour));
     if (Chance(50)) {
       question.start_ns = question.start_ns / kRollupHourNs * kRollupHourNs;
@@ -423,9 +424,11 @@ class Life final : private block::MergeHost {
 
   // Until nothing is left to do; then all that must hold in the end.
   void Settle() {
+    Repair();
     CondemnOrphans();
-    for (int round = 0; round < 300 && failure_.empty(); ++round) {
+    for (int round = 0; round < 60 && failure_.empty(); ++round) {
       Repair();
+      Query();
       now_ns_ += round % 10 == 9 ? 25 * kHour : 40 * kSecond;
       for (Worker& worker : workers_) {
         Pull(worker);
@@ -475,6 +478,12 @@ class Life final : private block::MergeHost {
       const auto block = index::ReadBlock(index_.state(), id);
       CHECK(block.ok());
       referenced.insert(block->ObjectKey());
+      for (const DatasetMeta& dataset : block->datasets) {
+        if (block->level >= metastore::CompactionPolicy::kFirstLevelWithHours &&
+            block::FindSection(dataset.sections, SectionKind::kHourRows) == nullptr) {
+          Fail("block " + block->ObjectKey() + " has no hour roll-ups of service " + dataset.service);
+        }
+      }
       if (block->level < metastore::CompactionPolicy::kLastLevel - 1) Fail("block " + block->ObjectKey() + " was left at level " + std::to_string(block->level));
     }
     const auto tombstones = index::ListTombstones(index_.state(), INT64_MAX / 2, std::nullopt, 100'000);
@@ -505,6 +514,7 @@ class Life final : private block::MergeHost {
   const LifeOptions options_;
   testing::FakeRandom random_;
   int64_t now_ns_ = kBeginNs;
+  int64_t last_data_ns_ = kBeginNs;  // when something was written last: questions are about the time before
   testing::ScheduledIndex index_;
   object::MemoryObjectStore objects_;
   LifeQuestions questions_;

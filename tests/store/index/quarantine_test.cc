@@ -1,5 +1,6 @@
 // Quarantine, condemned objects and the order of expiry, case by case.
 #include "common/model/selector.h"
+#include "store/index/block_marks.h"
 #include "tests/store/index/lifecycle_harness.h"
 
 namespace brazier::index {
@@ -84,6 +85,30 @@ TEST_F(QuarantineTest, LabelsAreAnsweredWithoutBlocksInQuarantine) {
   EXPECT_EQ(answer.datasets_answered, 1u);
   EXPECT_TRUE(answer.unanswered.empty());
   ASSERT_EQ(answer.reports.size(), 1u);
+}
+
+// More than a query keeps in memory: the last ones are asked for one by one.
+TEST_F(QuarantineTest, ManyBlocksInQuarantineAreAllNamed) {
+  constexpr size_t kCount = BlockMarks::kQuarantineKeptMax + 2;
+  std::vector<BlockMeta> blocks;
+  std::vector<uint64_t> numbers;
+  for (uint64_t n = 0; n < kCount; ++n) {
+    BlockMeta& block = blocks.emplace_back();
+    block.id = IdOf(n);
+    block.size = 1;
+    block.datasets.emplace_back().tenant = "t";
+    numbers.push_back(n);
+    if (blocks.size() < 5000 && n + 1 < kCount) continue;
+    Add(blocks);
+    if (n + 1 == kCount) numbers.pop_back();  // but not the newest block
+    Quarantine(numbers);
+    blocks.clear(), numbers.clear();
+  }
+  const auto found = index_.Find({.tenants = {"t"}, .start_ns = 0, .end_ns = 0});
+  ASSERT_EQ(found->size(), kCount);
+  EXPECT_EQ(found->at(0).quarantine, "missing");
+  EXPECT_EQ(found->at(kCount - 2).quarantine, "missing");
+  EXPECT_EQ(found->at(kCount - 1).quarantine, "");
 }
 
 TEST_F(QuarantineTest, CondemnedObjectsCannotBeRegistered) {

@@ -25,6 +25,9 @@ constexpr size_t kIdentityBytes = 16;
 
 // How many fields version 1 writes. Later writers append; readers pass over what they do not know.
 constexpr size_t kBlockFields = 10;
+constexpr size_t kBlockFieldsInAnswers = 12;  // with deletions and quarantine
+constexpr size_t kFilterFields = 5;
+constexpr size_t kDeletionsMax = 10'000;
 constexpr size_t kSectionFields = 6;
 constexpr size_t kChunkFields = 9;  // of the kinds that IsChunk() names
 constexpr size_t kTenantSymbolsFields = 2;
@@ -180,6 +183,8 @@ class Decoder {
   }
   std::vector<TenantSymbols> ReadSymbols();
   std::vector<DatasetMeta> ReadDatasets();
+  std::string ReadPlainText();  // not of the table
+  std::vector<DataFilter> ReadDeletions();
   DatasetMeta ReadDataset();
   Status Finish() { return in_.Finish(); }
   MsgpackReader& in() { return in_; }
@@ -258,6 +263,27 @@ std::vector<DatasetMeta> Decoder::ReadDatasets() {
   return all;
 }
 
+std::string Decoder::ReadPlainText() {
+  const std::string_view text = in_.Str();
+  if (text.size() > kStringBytesMax) in_.Fail("a text of " + std::to_string(text.size()) + " bytes");
+  return in_.ok() && Charge(text.size()) ? std::string(text) : std::string();
+}
+
+std::vector<DataFilter> Decoder::ReadDeletions() {
+  std::vector<DataFilter> all(ReadCount(sizeof(DataFilter), kDeletionsMax));
+  for (DataFilter& filter : all) {
+    if (!in_.ok()) break;
+    const size_t fields = BeginFields(kFilterFields, "a deletion");
+    filter.tenant = ReadPlainText();
+    filter.service = ReadPlainText();
+    filter.selector = ReadPlainText();
+    filter.start_ns = in_.Int();
+    filter.end_ns = in_.Int();
+    EndFields(fields, kFilterFields);
+  }
+  return all;
+}
+
 std::vector<Hash128> Decoder::ReadIdentities() {
   if (in_.TryNil()) return {};
   const Bytes bytes = in_.Bin();
@@ -325,7 +351,8 @@ std::string EncodeBlockMeta(const BlockMeta& meta) {
   }
   MsgpackWriter out;
   out.Reserve(256 + meta.datasets.size() * 160 + identities * kIdentityBytes);
-  out.Array(kBlockFields);
+  const bool is_plain = meta.deletions.empty() && meta.quarantine.empty();
+  out.Array(is_plain ? kBlockFields : kBlockFieldsInAnswers);
   out.Uint(kVersion);
   out.BinHeader(kIdentityBytes);
   AppendHash(out, meta.id.bits);
@@ -343,6 +370,17 @@ std::string EncodeBlockMeta(const BlockMeta& meta) {
   }
   out.Array(meta.datasets.size());
   for (const DatasetMeta& dataset : meta.datasets) WriteDataset(out, table, dataset);
+  if (is_plain) return out.Take();
+  out.Array(meta.deletions.size());
+  for (const DataFilter& filter : meta.deletions) {
+    out.Array(kFilterFields);
+    out.Str(filter.tenant);
+    out.Str(filter.service);
+    out.Str(filter.selector);
+    out.Int(filter.start_ns);
+    out.Int(filter.end_ns);
+  }
+  out.Str(meta.quarantine);
   return out.Take();
 }
 
@@ -360,7 +398,13 @@ Result<BlockMeta> DecodeBlockMeta(Bytes data) {
   decoder.ReadStrings();
   meta.symbols = decoder.ReadSymbols();
   meta.datasets = decoder.ReadDatasets();
-  decoder.EndFields(fields, kBlockFields);
+  if (fields < kBlockFieldsInAnswers) {
+    decoder.EndFields(fields, kBlockFields);
+  } else {
+    meta.deletions = decoder.ReadDeletions();
+    meta.quarantine = decoder.ReadPlainText();
+    decoder.EndFields(fields, kBlockFieldsInAnswers);
+  }
   RETURN_IF_ERROR(decoder.Finish());
   return meta;
 }

@@ -176,6 +176,9 @@ Status Check(const BlockMeta& block) {
 }  // namespace
 
 Status ValidateBlock(const BlockMeta& block) {
+  if (!block.deletions.empty() || !block.quarantine.empty()) {
+    return InvalidArgument("what was deleted of a block, and its quarantine, are the index's to tell");
+  }
   return Check(block).Annotate("block " + block.id.ToString());
 }
 

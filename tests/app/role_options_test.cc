@@ -78,6 +78,30 @@ TEST(RoleOptions, CompactionReachesSchedulerAndWorker) {
   EXPECT_EQ(worker.concurrency, 3u);
 }
 
+TEST(RoleOptions, Lifecycle) {
+  const auto options = LifecycleOptionsOf(
+      Load({"--retention.age=2h", "--retention.bytes-max=3MiB", "--retention.total-bytes-max=4MiB",
+            "--retention.free-disk-bytes-min=5MiB", "--retention.interval=6s", "--compaction.delete-delay=7s",
+            "--compaction.delete-objects-per-second=8", "--scrub.interval=9h", "--scrub.bytes-per-second=10MiB",
+            "--scrub.orphan-age=11m", "--object-store.path=" + ::testing::TempDir()}));
+  EXPECT_EQ(options.retention.policy.age_ns, 7200 * kNsPerSecond);
+  EXPECT_EQ(options.retention.policy.bytes_max, 3u << 20);
+  EXPECT_EQ(options.retention.total_bytes_max, 4u << 20);
+  EXPECT_EQ(options.retention.free_bytes_min, 5u << 20);
+  EXPECT_EQ(options.retention.interval_ns, 6 * kNsPerSecond);
+  EXPECT_EQ(options.janitor.delete_delay_ns, 7 * kNsPerSecond);
+  EXPECT_EQ(options.janitor.objects_per_second, 8u);
+  EXPECT_EQ(options.janitor.free_bytes_min, 5u << 20);
+  EXPECT_EQ(options.scrub.interval_ns, 9 * 3600 * kNsPerSecond);
+  EXPECT_EQ(options.scrub.bytes_per_second, 10u << 20);
+  EXPECT_EQ(options.scrub.orphan_age_ns, 11 * 60 * kNsPerSecond);
+  EXPECT_EQ(options.overrides, nullptr);
+  const auto free = options.free_bytes();
+  ASSERT_TRUE(free.ok()) << free.status().ToString();
+  EXPECT_GT(*free, 0u);
+  EXPECT_FALSE(LifecycleOptionsOf(Load({"--object-store.path=/does/not/exist"})).free_bytes().ok());
+}
+
 TEST(RoleOptions, TheRest) {
   const config::Config config =
       Load({"--segment.linger=1ms", "--segment.bytes-max=1MiB", "--segment.buffer-bytes-max=2MiB",

@@ -78,6 +78,7 @@ class WiringTest : public testing::Test {
         "--thrift.listen=127.0.0.1:0",   "--zeromq.listen=tcp://127.0.0.1:0",
         "--zeromq.pull-listen=",         "--segment.linger=0",
         "--limits.max-query-length=0",   "--limits.max-query-lookback=0",
+        "--retention.age=0",             "--retention.free-disk-bytes-min=0",
         "--pipeline.listen=tcp://127.0.0.1:0"};
     flags.insert(flags.begin(), base.begin(), base.end());
     const auto command_line = config::ParseCommandLine(flags);

@@ -22,8 +22,9 @@ DATA = os.environ.get("BRAZIER_DATA", os.path.join(ROOT, "..", "shared", "data")
 READY_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 40
 
-# Queries of the tests reach back to profiles of any year.
-COMMON_FLAGS = ["--limits.unlimited", "--limits.max-query-lookback=0", "--limits.max-query-length=0"]
+# Queries of the tests reach back to profiles of any year, which retention would remove; and so would a disk that is nearly full.
+COMMON_FLAGS = ["--limits.unlimited", "--limits.max-query-lookback=0", "--limits.max-query-length=0", "--retention.age=0",
+                "--retention.free-disk-bytes-min=0"]
 
 
 def free_ports(count):

@@ -16,8 +16,7 @@ CTL = os.path.abspath(os.environ.get("BRAZIERCTL_BIN", os.path.join(os.path.dirn
 OK, FAILED, FOUND_WRONG = 0, 1, 3
 HOUR_NS = 3_600_000_000_000
 # Everything soon: objects of removed blocks go after a second.
-SOON = ["--compaction.delete-delay=1s", "--compaction.level0-delay=500ms", "--retention.interval=1s", "--scrub.orphan-age=1s",
-        "--retention.free-disk-bytes-min=0"]
+SOON = ["--compaction.delete-delay=1s", "--compaction.level0-delay=500ms", "--retention.interval=1s", "--scrub.orphan-age=1s"]
 
 
 def until(check, what, timeout_s=60):

@@ -66,18 +66,12 @@ class ScheduledIndex {
     for (int round = 0; round < kRoundsMax; ++round) {
       metastore::Decisions decisions = scheduler_.Decide(now_ns);
       if (decisions.reload) Reload(now_ns);
-      if (decisions.leases.empty() && decisions.answers.empty() && decisions.returns.empty() && decisions.quarantines.empty()) return;
+      if (decisions.leases.empty() && decisions.answers.empty() && decisions.returns.empty()) return;
       for (const auto& lease : decisions.leases) {
         const std::string answer = Apply(index::EncodeLeaseJobsCommand({now_ns, lease.jobs}), now_ns);
         scheduler_.Leased(lease.number, index::DecodeLeaseJobsAnswer(answer), now_ns);
       }
       for (const auto& back : decisions.returns) Return(back, now_ns);
-      if (!decisions.quarantines.empty()) {
-        index::QuarantineBlocksCommand command{now_ns, {}};
-        for (const Ulid& id : decisions.quarantines) command.blocks.push_back({id, "failed too often"});
-        const std::string answer = Apply(index::EncodeQuarantineBlocksCommand(command), now_ns);
-        scheduler_.Quarantined(index::DecodeCountAnswer(answer).status(), now_ns);
-      }
       for (auto& answer : decisions.answers) {
         hand_out(pulls_[answer.pull], std::move(answer.jobs));
         pulls_.erase(answer.pull);

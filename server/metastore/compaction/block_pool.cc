@@ -10,7 +10,6 @@ void BlockPool::Clear() {
   queues_.clear();
   timers_.clear();
   due_.clear();
-  hopeless_.clear();
   size_ = 0;
   level_sizes_ = {};
   forgotten_level_ = UINT32_MAX;
@@ -56,7 +55,6 @@ void BlockPool::Put(const index::QueueName& name, const Ulid& id, const WaitingB
   it->second.blocks.emplace(id, block);
   ++size_;
   ++level_sizes_[std::min(name.level, CompactionPolicy::kLastLevel)];
-  if (block.failures >= policy_.failures_max) hopeless_.emplace(name, id);
   Enlist(it->second, id, block, now_ns);
   Place(it, now_ns);
 }
@@ -65,7 +63,6 @@ void BlockPool::Remove(const index::QueueName& name, const Ulid& id, int64_t now
   const auto it = queues_.find(name);
   WaitingBlock ignored;
   if (it == queues_.end() || !Extract(name, it->second, id, &ignored)) return;
-  hopeless_.erase({name, id});
   Place(it, now_ns);
 }
 
@@ -189,7 +186,6 @@ Batch BlockPool::Take(const index::QueueName& name, Queue& queue) {
   const auto add = [&](const Ulid& id) {
     WaitingBlock block;
     if (!Extract(name, queue, id, &block)) return;
-    hopeless_.erase({name, id});
     block.is_forced = false;
     batch.bytes += block.size;
     batch.blocks.emplace(id, block);
@@ -230,12 +226,6 @@ std::optional<Batch> BlockPool::TakeDue(int64_t now_ns) {
     return batch;
   }
   return std::nullopt;
-}
-
-std::vector<std::pair<index::QueueName, Ulid>> BlockPool::TakeHopeless() {
-  std::vector<std::pair<index::QueueName, Ulid>> taken(hopeless_.begin(), hopeless_.end());
-  for (const auto& [name, id] : taken) Remove(name, id, 0);
-  return taken;
 }
 
 int64_t BlockPool::NextDueNs() const {

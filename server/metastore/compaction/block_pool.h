@@ -57,8 +57,6 @@ class BlockPool {
 
   // The batch whose turn it is, out of the pool; none when nothing is due.
   std::optional<Batch> TakeDue(int64_t now_ns);
-  // Blocks that failed policy.failures_max times, out of the pool.
-  std::vector<std::pair<index::QueueName, Ulid>> TakeHopeless();
   // When something becomes due; <= now_ns: it is. INT64_MAX: never.
   int64_t NextDueNs() const;
 
@@ -108,7 +106,6 @@ class BlockPool {
   Queues queues_;
   std::set<std::pair<int64_t, index::QueueName>> timers_;  // of queues that are not due
   std::map<uint32_t, Level> due_;
-  std::set<std::pair<index::QueueName, Ulid>> hopeless_;
   size_t size_ = 0;
   std::array<size_t, CompactionPolicy::kLastLevel + 1> level_sizes_{};
   uint32_t forgotten_level_ = UINT32_MAX;  // lowest level of which a block was forgotten

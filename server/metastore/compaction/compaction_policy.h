@@ -43,8 +43,9 @@ struct CompactionPolicy {
   int64_t worker_silence_ns = 5 * contract::CompactionJobs::kHeartbeatMs * kNsPerMs / 2;
   uint32_t leases_max = 4;  // of one job; then it has failed
 
-  uint32_t failures_alone = 2;       // a block that failed so often is in a job alone
-  uint32_t failures_max = 5;         // and so often: quarantined
+  // A block that failed so often is in a job alone. However often that fails, it stays as it is and is read by queries: only what
+  // was read and found damaged is quarantined.
+  uint32_t failures_alone = 2;
   int64_t backoff_first_ns = 5 * kNsPerSecond;  // doubles with each failure
   int64_t backoff_max_ns = 600 * kNsPerSecond;
 

@@ -332,13 +332,6 @@ void CompactionScheduler::Returned(uint64_t id, uint64_t token, bool counts, con
   if (!IsPlainRefusal(status)) reload_ = true;
 }
 
-void CompactionScheduler::Quarantined(const Status& status, int64_t now_ns) {
-  if (status.ok()) return;
-  // They are in no queue of ours now: found again when everything is read anew.
-  reload_ = true;
-  no_proposals_before_ns_ = now_ns + kAfterErrorNs;
-}
-
 void CompactionScheduler::ReturnLost(Decisions& decisions, int64_t now_ns) {
   for (auto& [id, job] : jobs_) {
     if (!IsExpired(job, now_ns) || job.attempts < policy_.leases_max) continue;
@@ -408,7 +401,6 @@ Decisions CompactionScheduler::Decide(int64_t now_ns) {
   Decisions decisions;
   ReturnLost(decisions, now_ns);
   AnswerPulls(decisions, now_ns);
-  for (const auto& [queue, id] : pool_.TakeHopeless()) decisions.quarantines.push_back(id);
   Lease(decisions, now_ns);
   decisions.reload = reload_ || pool_.wants_reload();
   return decisions;

@@ -48,7 +48,6 @@ struct Decisions {
   std::vector<LeaseProposal> leases;
   std::vector<PullAnswer> answers;
   std::vector<JobReturn> returns;
-  std::vector<Ulid> quarantines;  // blocks that failed too often; their answer goes to Quarantined()
   bool reload = false;  // read free blocks and jobs anew: Reload(), LoadJobs(), LoadFree() ...
 };
 
@@ -104,7 +103,6 @@ class CompactionScheduler {
   // Answers to what Decide() asked for, and to workers' returns. An error that is not a plain refusal leaves open whether the command is applied.
   void Leased(uint64_t number, const Result<std::vector<index::LeasedJob>>& answer, int64_t now_ns);
   void Returned(uint64_t id, uint64_t token, bool counts, const Status& status, int64_t now_ns);
-  void Quarantined(const Status& status, int64_t now_ns);
   // FinishJob was applied. What is known of the job; none: nothing.
   std::optional<LiveJob> Finished(uint64_t id, uint64_t token);
   void SetPaused(bool is_paused) { is_paused_ = is_paused; }

@@ -28,12 +28,6 @@ std::optional<Ulid> Before(const Ulid& id) {
   return Ulid{bits};
 }
 
-std::string ErrorOf(const kv::Reader& reader, const Ulid& id) {
-  const auto failed = index::ListFailedBlocks(reader, Before(id), 1);
-  if (!failed.ok() || failed->empty() || failed->front().id != id) return "it could not be compacted";
-  return "it could not be compacted, " + std::to_string(failed->front().failures) + " times: " + failed->front().error;
-}
-
 template <typename T>
 Result<T> Decoded(const Result<std::string>& answer, Result<T> (*decode)(std::string_view)) {
   if (!answer.ok()) return answer.status();
@@ -236,7 +230,6 @@ int64_t CompactionService::RunOnce() {
 void CompactionService::Execute(Decisions decisions) {
   for (PullAnswer& answer : decisions.answers) AnswerPull(std::move(answer));
   for (const JobReturn& job : decisions.returns) ProposeReturn(job);
-  if (!decisions.quarantines.empty()) ProposeQuarantine(decisions.quarantines);
   for (LeaseProposal& lease : decisions.leases) ProposeLease(std::move(lease));
 }
 
@@ -264,27 +257,6 @@ void CompactionService::ProposeReturn(const JobReturn& job) {
           scheduler_.Returned(job.id, job.token, job.counts, status, NowNs());
         });
       });
-}
-
-void CompactionService::ProposeQuarantine(const std::vector<Ulid>& ids) {
-  const std::unique_ptr<kv::Reader> reader = store_.Snapshot();
-  // Reasons have up to half a kilobyte each.
-  constexpr size_t kPerCommand = 1'000;
-  for (size_t begin = 0; begin < ids.size(); begin += kPerCommand) {
-    index::QuarantineBlocksCommand command{.time_ns = clock_.NowNs(), .blocks = {}};
-    for (size_t i = begin; i < std::min(ids.size(), begin + kPerCommand); ++i) {
-      command.blocks.push_back({.id = ids[i], .reason = ErrorOf(*reader, ids[i]).substr(0, index::kReasonBytesMax)});
-      Log(LogLevel::kError, "block is quarantined",
-          {{"block", ids[i].ToString()}, {"reason", command.blocks.back().reason}});
-    }
-    metrics_.blocks_quarantined.Add(command.blocks.size());
-    consensus_.load()->Propose(index::EncodeQuarantineBlocksCommand(command), clock_.MonotonicNs() + kProposalNs,
-                        [this, inbox = inbox_](const Result<std::string>& answer) {
-                          inbox->Post([this, status = Decoded(answer, &index::DecodeCountAnswer).status()] {
-                            scheduler_.Quarantined(status, NowNs());
-                          });
-                        });
-  }
 }
 
 void CompactionService::AnswerPull(PullAnswer answer) {

@@ -87,7 +87,6 @@ class CompactionService final : public contract::CompactionJobs {
   void Execute(Decisions decisions);
   void ProposeLease(LeaseProposal lease);
   void ProposeReturn(const JobReturn& job);
-  void ProposeQuarantine(const std::vector<Ulid>& ids);
   void AnswerPull(PullAnswer answer);
   void OnFinished(const contract::FinishedJob& job, uint64_t bytes_written);
   void SetFigures();

@@ -373,5 +373,20 @@ TEST(BlockMetaMsgpack, TooManyDatasetsAreRefused) {
   EXPECT_NE(decoded.status().message().find("200000"), std::string::npos);
 }
 
+TEST(BlockMetaMsgpackTest, AnswersSayWhatWasDeletedAndWhatMustNotBeRead) {
+  BlockMeta block;
+  block.level = 1;
+  EXPECT_TRUE(DecodeBlockMeta(AsBytes(EncodeBlockMeta(block)))->quarantine.empty());
+  block.quarantine = "samples: checksum";
+  block.deletions = {{"t", "api", "{pod=\"a\"}", -5, 1'000}, {"t", "", "", 0, INT64_MAX}};
+  const std::string bytes = EncodeBlockMeta(block);
+  const auto decoded = DecodeBlockMeta(AsBytes(bytes));
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  EXPECT_EQ(*decoded, block);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(DecodeBlockMeta(AsBytes(bytes).first(size)).ok()) << size;
+  }
+}
+
 }  // namespace
 }  // namespace brazier::codec

@@ -29,7 +29,6 @@ class SchedulerModel {
     uint32_t failures = 0;
     int64_t not_before_ns = 0;
     bool must_be_rewritten = false;
-    bool is_quarantined = false;
     uint64_t job = 0;
   };
 
@@ -75,7 +74,7 @@ class SchedulerModel {
       }
       for (const Ulid& id : wanted.inputs) {
         const auto block = blocks_.find(id);
-        const bool is_free = block != blocks_.end() && block->second.job == 0 && !block->second.is_quarantined &&
+        const bool is_free = block != blocks_.end() && block->second.job == 0 &&
                              block->second.queue == wanted.queue;
         if (!is_free) leased.not_free.push_back(id);
       }
@@ -132,17 +131,9 @@ class SchedulerModel {
       Tell(input, now_ns);
     }
   }
-  void Quarantine(const std::vector<Ulid>& ids, int64_t now_ns) {
-    for (const Ulid& id : ids) {
-      const auto it = blocks_.find(id);
-      if (it == blocks_.end()) continue;
-      it->second.is_quarantined = true;
-      scheduler_->BlockTaken(it->second.queue, id, now_ns);
-    }
-  }
   void ForgetFailures(int64_t now_ns) {
     for (auto& [id, block] : blocks_) {
-      if (block.failures == 0 || block.job != 0 || block.is_quarantined) continue;
+      if (block.failures == 0 || block.job != 0) continue;
       block.failures = 0;
       block.not_before_ns = 0;
       Tell(id, now_ns);
@@ -159,7 +150,7 @@ class SchedulerModel {
     scheduler.LoadJobs(Jobs(), now_ns);
     std::map<std::pair<index::QueueName, Ulid>, const Block*> in_order;
     for (const auto& [id, block] : blocks_) {
-      if (block.job == 0 && !block.is_quarantined) in_order[{block.queue, id}] = &block;
+      if (block.job == 0) in_order[{block.queue, id}] = &block;
     }
     for (const auto& [key, block] : in_order) {
       scheduler.LoadFree({.queue = key.first,

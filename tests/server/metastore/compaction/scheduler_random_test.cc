@@ -196,12 +196,6 @@ class World {
         scheduler_->Returned(plan.id, plan.token, plan.counts, Status::Ok(), now_);
       });
     }
-    if (!decisions.quarantines.empty()) {
-      Later([this, ids = decisions.quarantines, lost = faulty_ && OneIn(5)] {
-        if (!lost) model_->Quarantine(ids, now_);
-        scheduler_->Quarantined(lost ? Unavailable("lost") : Status::Ok(), now_);
-      });
-    }
     if (decisions.reload) {
       scheduler_->Reload();
       model_->Load(*scheduler_, now_);
@@ -238,7 +232,6 @@ class World {
     EXPECT_TRUE(in_flight_.empty() || in_flight_.front().at_ns > now_);
     size_t left = 0;
     for (const auto& [id, block] : model_->blocks()) {
-      if (block.is_quarantined) continue;
       if (block.queue.level >= 3 && !block.must_be_rewritten) continue;
       // Made late, of what was late itself: its age and a back-off are not over.
       if (now_ - id.TimeMs() * kNsPerMs < 1'600 * kSecond) continue;

@@ -117,7 +117,7 @@ void Level(object::MemoryObjectStore& store, const Input& input, std::vector<Blo
               group, zstd, cpu * 1000 / static_cast<double>(input.profiles), static_cast<double>(bytes) / gzip, host.blocks.size(),
               static_cast<double>(peak) / 1e6);
   // Columns of the raw chunks: stored sizes of their parts.
-  size_t parts[3] = {};
+  size_t parts[10] = {};
   for (const BlockMeta& meta : host.blocks) {
     const auto object = store.Get(meta.ObjectKey());
     for (const auto& d : meta.datasets) {
@@ -125,7 +125,7 @@ void Level(object::MemoryObjectStore& store, const Input& input, std::vector<Blo
         if (s.kind != SectionKind::kSampleChunk) continue;
         ByteReader r(AsBytes(*object).subspan(s.offset, s.size));
         const uint64_t n = r.Varint();
-        for (uint64_t i = 0; i < n && i < 3; ++i) {
+        for (uint64_t i = 0; i < n && i < 10; ++i) {
           const uint64_t raw = r.Varint();
           const uint64_t stored = r.Varint();
           parts[i] += stored == 0 ? raw : stored;
@@ -133,7 +133,9 @@ void Level(object::MemoryObjectStore& store, const Input& input, std::vector<Blo
       }
     }
   }
-  std::printf(" (stacks %.4f values %.4f)", static_cast<double>(parts[0]) / gzip, static_cast<double>(parts[1]) / gzip);
+  std::printf(" (chunks' parts:");
+  for (size_t part : parts) std::printf(" %.4f", static_cast<double>(part) / gzip);
+  std::printf(")");
   for (const auto& [kind, size] : kinds) std::printf(" %s %.4f", std::string(block::SectionName(kind)).c_str(), static_cast<double>(size) / gzip);
   std::printf("\n");
   std::fflush(stdout);

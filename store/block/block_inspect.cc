@@ -50,6 +50,9 @@ std::string FlagsText(uint8_t flags) {
   if (flags & kScaledValues) out += " scaled-values";
   if (flags & kHasSpans) out += " spans";
   if (flags & kHasTraces) out += " traces";
+  if (flags & kQuotients) out += " quotients";
+  if (flags & kSubset) out += " subset";
+  if (flags >> kStreamShift) out += " stream " + std::to_string(flags >> kStreamShift);
   return out;
 }
 

@@ -113,7 +113,7 @@ class Merger {
   Merger(const MergeOptions& options, object::ObjectStore& store, std::vector<const BlockMeta*> inputs, MergeHost& host)
       : options_(options),
         shares_(options.memory_bytes_max),
-        inputs_(store, inputs, std::max<uint64_t>(shares_.inputs / inputs.size(), 64 << 10), &memory_),
+        inputs_(store, inputs, shares_.inputs, &memory_),
         metas_(std::move(inputs)),
         host_(host) {}
 
@@ -378,9 +378,11 @@ class Merger {
                    SymbolInterner::CommonEntries* common, SymbolInterner* symbols, std::vector<uint32_t>* ids) {
     const uint32_t stack_count = static_cast<uint32_t>(table.stacks.size());
     ids->resize(stack_count);
+    // Whoever wrote the object kept children apart; where one did not, a stack that comes twice is only told twice.
+    constexpr SymbolInterner::Tree kTree = SymbolInterner::Tree::kDistinct;
     if (rows == nullptr) {
       std::iota(ids->begin(), ids->end(), 0);
-      symbols->Add(table, owner, *ids, SymbolInterner::Tree::kAny, common);
+      symbols->Add(table, owner, *ids, kTree, common);
       return Status::Ok();
     }
     std::vector<uint8_t> is_used(stack_count);
@@ -397,7 +399,7 @@ class Merger {
       if (is_used[stack]) used.push_back(stack);
     }
     std::vector<uint32_t> mapped = used;
-    symbols->Add(table, owner, mapped, SymbolInterner::Tree::kAny, common);
+    symbols->Add(table, owner, mapped, kTree, common);
     for (size_t i = 0; i < used.size(); ++i) (*ids)[used[i]] = mapped[i];
     return Status::Ok();
   }

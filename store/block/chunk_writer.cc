@@ -12,11 +12,15 @@ constexpr size_t kSampleBytes = 3;
 
 }  // namespace
 
-void ChunkWriter::Add(int64_t bucket, int64_t time_ns, std::span<const uint32_t> stacks, std::span<const int64_t> values,
+void ChunkWriter::Add(int64_t bucket, uint32_t group, int64_t time_ns, std::span<const uint32_t> stacks, std::span<const int64_t> values,
                       std::span<const uint64_t> spans, std::span<const Hash128> traces, bool is_first_of_profile,
                       DatasetRow* row) {
   const size_t row_bytes = stacks.size() * kSampleBytes + spans.size_bytes() + traces.size_bytes();
-  if (rows_ > 0 && (bucket != bucket_ || RawBytes() + row_bytes > raw_bytes_max_)) Flush();
+  if (rows_ > 0 && (bucket != bucket_ || RawBytes() + row_bytes > raw_bytes_max_ ||
+                    (group != group_ && is_first_of_profile && RawBytes() >= kGroupBytesMin))) {
+    Flush();
+  }
+  group_ = group;
   if (rows_ == 0) {
     bucket_ = bucket;
     min_time_ns_ = max_time_ns_ = time_ns;
@@ -28,8 +32,7 @@ void ChunkWriter::Add(int64_t bucket, int64_t time_ns, std::span<const uint32_t>
 }
 
 void ChunkWriter::Flush() {
-  SectionRef section =
-      AppendSection(kind_, {encoder_.stacks(), encoder_.values(), encoder_.spans()}, zstd_level_, &bytes_);
+  SectionRef section = AppendSection(kind_, encoder_.parts(), zstd_level_, &bytes_);
   section.row_count = rows_;
   section.min_time_ns = min_time_ns_;
   section.max_time_ns = max_time_ns_;

@@ -1,6 +1,7 @@
 #include "store/block/dataset_merger.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -63,6 +64,10 @@ Status DatasetMerger::WriteRuns(const std::function<bool(double)>& go_on, ChunkW
   SampleRun run(stack_count_);
   const uint64_t samples_max = shares_.samples / SampleRun::kSampleBytes / 2;  // columns grow by doubling
   const std::vector<PlannedProfile>& profiles = plan_.profiles;
+  // Of each series, the first that has the same profile type.
+  std::vector<uint32_t> types(plan_.series.size());
+  std::map<std::string_view, uint32_t> type_numbers;
+  for (uint32_t s = 0; s < types.size(); ++s) types[s] = type_numbers.emplace(plan_.series[s].Get(label::kProfileType), s).first->second;
   size_t hour_end = 0;  // profiles before it are of hours that have begun
   for (size_t begin = 0, end = 0; begin < profiles.size(); begin = end) {
     if (!go_on(static_cast<double>(begin) / static_cast<double>(profiles.size()))) return Status(Code::kCancelled, "merge: nobody wants its result any more");
@@ -117,7 +122,7 @@ Status DatasetMerger::WriteRuns(const std::function<bool(double)>& go_on, ChunkW
         if (!source.kept[row]) continue;
         const DatasetRow& from = source.rows.rows[row];
         DatasetRow stored{source.series[from.series], static_cast<uint32_t>(out->profiles.size()), 0, 0, from.total};
-        chunks->Add(p.hour_end_ns, profile.time_ns, run.stacks(slot), run.values(slot), run.spans(slot), run.traces(slot),
+        chunks->Add(p.hour_end_ns, types[p.series], profile.time_ns, run.stacks(slot), run.values(slot), run.spans(slot), run.traces(slot),
                     is_first, &stored);
         if (rollups != nullptr) rollups->Add(stored.series, profile, from.total, run.stacks(slot), run.values(slot));
         is_first = false;

@@ -27,6 +27,12 @@ Result<std::vector<std::string>> MergeInputs::Section(size_t input, const Sectio
       range.offset = section.offset;
       range.size = std::max(section.size, std::min(window_bytes_, meta.size - section.offset));
     }
+    // Others make room: what they held is read again when it is needed.
+    for (Window& other : windows_) {
+      if (held_ + range.size <= bytes_max_) break;
+      held_ -= other.bytes.size();
+      other = {};
+    }
     auto read = store_.GetRanges(meta.ObjectKey(), {range});
     if (!read.ok()) return Blame(input, read.status());
     window.offset = range.offset;

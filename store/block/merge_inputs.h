@@ -1,8 +1,9 @@
 // MergeInputs: the objects of a merge, read section by section. What lies near what is asked for is read with it, since services
-// are merged in the order in which they lie in the objects; small objects are read at once. Bounded by `window_bytes` of each input,
-// or one section where that is larger. Thread-compatible.
+// are merged in the order in which they lie in the objects; small objects are read at once. Holds at most `bytes_max` and the piece in
+// hand. Thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,13 @@ namespace brazier::block {
 class MergeInputs {
  public:
   // `inputs` must outlive this.
-  MergeInputs(object::ObjectStore& store, std::vector<const BlockMeta*> inputs, uint64_t window_bytes, MemoryAccount* memory)
-      : store_(store), inputs_(std::move(inputs)), window_bytes_(window_bytes), memory_(*memory), windows_(inputs_.size()) {}
+  MergeInputs(object::ObjectStore& store, std::vector<const BlockMeta*> inputs, uint64_t bytes_max, MemoryAccount* memory)
+      : store_(store),
+        inputs_(std::move(inputs)),
+        bytes_max_(bytes_max),
+        window_bytes_(std::max(bytes_max / inputs_.size(), std::min(bytes_max / 2, kWindowBytesMin))),
+        memory_(*memory),
+        windows_(inputs_.size()) {}
 
   size_t size() const { return inputs_.size(); }
   const BlockMeta& meta(size_t input) const { return *inputs_[input]; }
@@ -31,6 +37,8 @@ class MergeInputs {
   const BlockMeta* blamed() const { return blamed_; }
 
  private:
+  // A request costs as much as that many bytes: when there is no room for so much of each input, fewer are held.
+  static constexpr uint64_t kWindowBytesMin = 64 << 10;
   struct Window {
     uint64_t offset = 0;
     std::string bytes;
@@ -38,6 +46,7 @@ class MergeInputs {
 
   object::ObjectStore& store_;
   const std::vector<const BlockMeta*> inputs_;
+  const uint64_t bytes_max_;
   const uint64_t window_bytes_;
   MemoryAccount& memory_;
   std::vector<Window> windows_;

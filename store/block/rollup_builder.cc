@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
-#include <tuple>
+#include <unordered_map>
 
 #include "common/base/saturating.h"
 #include "common/model/rollup.h"
@@ -26,7 +26,7 @@ void AppendRow(int64_t bucket_end_ns, uint32_t series, const Totals& t, std::spa
   DatasetRow row{series, static_cast<uint32_t>(rows.profiles.size()), 0, 0, t.total};
   // Each row is a profile of its own; that it may repeat the stacks of the row before is what makes types of one profile small.
   const bool is_first = false;
-  out->chunks.Add(bucket_end_ns, bucket_end_ns, stacks, values, {}, {}, is_first, &row);
+  out->chunks.Add(bucket_end_ns, 0, bucket_end_ns, stacks, values, {}, {}, is_first, &row);
   rows.profiles.push_back({Hash128{}, bucket_end_ns, t.duration_ns, t.period});
   rows.rows.push_back(row);
   out->rows.profile_counts.push_back(t.profiles);
@@ -157,23 +157,21 @@ Status RollupBuilder::BuildDays() {
     int64_t end_ns;
     uint32_t series;
     uint64_t samples_max;
-    auto Key() const { return std::tie(end_ns, series); }
   };
+  // In the order of their first hours: so types of one profile, which share stacks, follow each other here too.
   std::vector<Day> days;
-  auto day_of = [](int64_t hour_end_ns) { return BucketEnd(hour_end_ns, kRollupDayNs); };
-  for (const DatasetRow& row : hours.rows) {
-    days.push_back({day_of(hours.profiles[row.profile].time_ns), row.series, row.sample_count});
+  std::vector<uint32_t> day_of_row(hours.rows.size());
+  std::unordered_map<uint32_t, uint32_t> day_of_series;  // of the day in hand; days follow each other as hours do
+  for (size_t r = 0; r < hours.rows.size(); ++r) {
+    const DatasetRow& row = hours.rows[r];
+    const int64_t end_ns = BucketEnd(hours.profiles[row.profile].time_ns, kRollupDayNs);
+    if (!days.empty() && days.back().end_ns != end_ns) day_of_series.clear();
+    const auto [known, is_new] = day_of_series.emplace(row.series, static_cast<uint32_t>(days.size()));
+    if (is_new) days.push_back({end_ns, row.series, 0});
+    day_of_row[r] = known->second;
+    Day& day = days[known->second];
+    day.samples_max = std::min<uint64_t>(day.samples_max + row.sample_count, stack_count_);
   }
-  std::sort(days.begin(), days.end(), [](const Day& a, const Day& b) { return a.Key() < b.Key(); });
-  size_t count = 0;
-  for (const Day& day : days) {
-    if (count > 0 && days[count - 1].Key() == day.Key()) {
-      days[count - 1].samples_max = std::min<uint64_t>(days[count - 1].samples_max + day.samples_max, stack_count_);
-    } else {
-      days[count++] = day;
-    }
-  }
-  days.resize(count);
   for (size_t begin = 0, end = 0; begin < days.size(); begin = end) {
     uint64_t bytes = 0;
     while (end < days.size() && (end == begin || bytes + days[end].samples_max * SampleRun::kSampleBytes <= memory_bytes_max_)) {
@@ -183,9 +181,9 @@ Status RollupBuilder::BuildDays() {
     uint32_t row = 0;
     for (const SectionRef& chunk : chunks) {
       const uint32_t row_end = row + chunk.row_count;
-      // A chunk is of one hour, and so of one day.
-      const int64_t day = day_of(chunk.min_time_ns);
-      if (day < days[begin].end_ns || day > days[end - 1].end_ns) {
+      const auto rows_begin = day_of_row.begin() + static_cast<ptrdiff_t>(row);
+      if (std::none_of(rows_begin, day_of_row.begin() + static_cast<ptrdiff_t>(row_end),
+                       [&](uint32_t day) { return begin <= day && day < end; })) {
         row = row_end;
         continue;
       }
@@ -195,11 +193,8 @@ Status RollupBuilder::BuildDays() {
       for (; row < row_end; ++row) {
         const DatasetRow& hour = hours.rows[row];
         RETURN_IF_ERROR(samples.Next(hour));
-        const Day key{day, hour.series, 0};
-        const auto found = std::lower_bound(days.begin() + static_cast<ptrdiff_t>(begin), days.begin() + static_cast<ptrdiff_t>(end), key,
-                                            [](const Day& a, const Day& b) { return a.Key() < b.Key(); });
-        if (found == days.begin() + static_cast<ptrdiff_t>(end) || found->Key() != key.Key()) continue;
-        SortedSums& sum = sums[static_cast<size_t>(found - days.begin()) - begin];
+        if (day_of_row[row] < begin || day_of_row[row] >= end) continue;
+        SortedSums& sum = sums[day_of_row[row] - begin];
         sum.Add(samples.stacks(), samples.values());
         const ProfileBatch::Profile& profile = hours.profiles[hour.profile];
         AddSaturating(&sum.totals.total, hour.total);

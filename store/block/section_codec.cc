@@ -19,9 +19,23 @@ constexpr int kTextLevelMin = 3;
 // Smaller columns cost little either way.
 constexpr size_t kNumbersBytesMin = 512;
 
-// Stack columns are the largest part of an object, and nearly random: at the quick level they take most of the time.
-bool IsStackColumn(SectionKind kind, size_t part) {
-  return kind == SectionKind::kSamples ? part == 0 : kind == SectionKind::kSymbols && part >= 2;
+// Columns in which hardly any sequence comes twice: to look for repetitions takes most of the time and makes them larger. The stacks of
+// segments are read again soon; those of symbols are a tree, each node once; in chunks values are apart from stacks.
+bool IsNumbers(SectionKind kind, size_t part, int level) {
+  switch (kind) {
+    case SectionKind::kSymbols: return part >= 2;
+    case SectionKind::kSamples: return part == 0 && level <= kQuickLevel;
+    case SectionKind::kSampleChunk:
+    case SectionKind::kHourSamples:
+    case SectionKind::kDaySamples: return part >= 2;
+    default: return false;
+  }
+}
+
+// Stacks of chunks: those of profiles that count since the process began are mostly those of the profile before, others are as good as
+// random. Which it is shows.
+bool IsEither(SectionKind kind, size_t part) {
+  return part == 0 && (kind == SectionKind::kSampleChunk || kind == SectionKind::kHourSamples || kind == SectionKind::kDaySamples);
 }
 
 bool IsText(SectionKind kind, size_t part) {
@@ -29,7 +43,15 @@ bool IsText(SectionKind kind, size_t part) {
 }
 
 void CompressPart(SectionKind kind, size_t part, Bytes data, int level, std::string* out) {
-  if (level <= kQuickLevel && IsStackColumn(kind, part) && data.size() >= kNumbersBytesMin) {
+  if (IsEither(kind, part)) {
+    std::string numbers;
+    codec::ZstdCompressNumbers(data, &numbers);
+    const size_t begin = out->size();
+    codec::ZstdCompress(data, level, out);
+    if (numbers.size() < out->size() - begin) out->replace(begin, std::string::npos, numbers);
+    return;
+  }
+  if (IsNumbers(kind, part, level) && data.size() >= kNumbersBytesMin) {
     codec::ZstdCompressNumbers(data, out);
   } else {
     codec::ZstdCompress(data, IsText(kind, part) ? std::max(level, kTextLevelMin) : level, out);

@@ -23,7 +23,7 @@ inline SectionRef AppendSection(SectionKind kind, std::initializer_list<std::str
 }
 
 // Checks the CRC and inflates. The parts come back in order, at most `kPartsMax`. kCorruption names the section.
-inline constexpr size_t kPartsMax = 8;
+inline constexpr size_t kPartsMax = 16;
 Result<std::vector<std::string>> DecodeSection(const SectionRef& section, Bytes stored);
 
 std::string_view SectionName(SectionKind kind);

@@ -12,14 +12,21 @@
 
 namespace brazier::block {
 
-// How a row's columns are stored in the samples section.
+// How a row's columns are stored in the samples section or chunk.
 enum RowFlags : uint8_t {
   kSameStacks = 1,     // the stacks of the row before
   kScaledValues = 2,   // the values of the row before, times a factor
   kHasSpans = 4,
   kHasTraces = 8,
+  // In chunks only.
+  kQuotients = 16,     // values are told as multiples of those of the row before, a factor for each
+  kSubset = 32,        // some of the stacks of the row before
 };
-inline constexpr uint8_t kRowFlagsAll = kSameStacks | kScaledValues | kHasSpans | kHasTraces;
+// In chunks: which of the streams of values the row's are in.
+inline constexpr uint32_t kValueStreams = 4;
+inline constexpr uint32_t kStreamShift = 6;
+inline constexpr uint8_t kSegmentRowFlags = kSameStacks | kScaledValues | kHasSpans | kHasTraces;
+inline constexpr uint8_t kRowFlagsAll = 0xFF;
 
 struct DatasetRow {
   uint32_t series = 0;

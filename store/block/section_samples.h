@@ -1,9 +1,11 @@
-// The samples section of a dataset: per row (of the rows section, in its order) the stacks, ascending, and the values.
+// The sample columns of rows, in the order of the rows section: of a segment in one section, of a compacted dataset in chunks, which
+// have a coding of their own: values as multiples of each other, and in streams of what is alike. docs/format/object.md.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -16,22 +18,34 @@ namespace brazier::block {
 // Appends rows one after the other.
 class SamplesEncoder {
  public:
+  enum class Form { kSegment, kChunk };
+  explicit SamplesEncoder(Form form = Form::kSegment) : form_(form) {}
+
   // `stacks` ascending. Sets row->sample_count and row->flags. Spans and traces: empty or one per sample.
   void Add(std::span<const uint32_t> stacks, std::span<const int64_t> values,
            std::span<const uint64_t> spans, std::span<const Hash128> traces, bool is_first_of_profile,
            DatasetRow* row);
   // Begins again, with nothing added. The next row must be the first of its profile.
-  void Clear() {
-    for (ByteWriter* column : {&stacks_, &values_, &spans_}) column->Clear();
-  }
+  void Clear();
+  // The parts of the section.
+  std::vector<std::string_view> parts() const;
+  size_t bytes() const;
   const std::string& stacks() const { return stacks_.bytes(); }
   const std::string& values() const { return values_.bytes(); }
   const std::string& spans() const { return spans_.bytes(); }
 
  private:
+  bool TryQuotients(std::span<const int64_t> values);
+  bool TrySubset(std::span<const uint32_t> stacks);
+  void AddStream(uint32_t stream, std::span<const int64_t> values);
+
+  const Form form_;
   ByteWriter stacks_, values_, spans_;
+  // Of a chunk, in place of values_: per stream the first byte of each varint, and the rest of it.
+  ByteWriter first_[kValueStreams], rest_[kValueStreams];
+  uint32_t row_of_stacks_ = 0;  // rows since one told its stacks by itself
   std::vector<uint32_t> last_stacks_;
-  std::vector<int64_t> last_values_;
+  std::vector<int64_t> last_values_, quotients_;
 };
 
 // Reads rows in their order; rows that are not wanted are skipped over but still parsed, because columns are varints.
@@ -51,13 +65,18 @@ class SamplesDecoder {
   std::span<const Hash128> traces() const { return trace_ids_; }
 
  private:
-  SamplesDecoder(Bytes stacks, Bytes values, Bytes spans, uint32_t stack_count)
-      : stack_reader_(stacks), value_reader_(values), span_reader_(spans), stack_count_(stack_count) {}
+  SamplesDecoder(const std::vector<std::string>& parts, uint32_t stack_count);
+  Status ReadStacks(const DatasetRow& row);
+  Status ReadSubset(size_t n);
+  Status ReadValues(const DatasetRow& row);
+  Status ReadStream(const DatasetRow& row, size_t n);
 
-  ByteReader stack_reader_, value_reader_, span_reader_;
+  const bool is_chunk_;
+  ByteReader stack_reader_{Bytes()}, value_reader_{Bytes()}, span_reader_{Bytes()};
+  ByteReader first_[kValueStreams], rest_[kValueStreams];
   uint32_t stack_count_;
   std::vector<uint32_t> stacks_;
-  std::vector<int64_t> values_;
+  std::vector<int64_t> values_, factors_;
   std::vector<uint64_t> span_ids_;
   std::vector<Hash128> trace_ids_;
 };

@@ -9,6 +9,7 @@ namespace brazier::block {
 namespace {
 
 constexpr size_t kSlotsMin = 1024;
+constexpr size_t kChildSlotsMin = 64;
 // A profile's table tells how large those of the others are: room for a few of them saves growing again and again.
 constexpr size_t kProfilesExpected = 4;
 
@@ -34,6 +35,18 @@ uint32_t SymbolInterner::Index::FindOrAdd(uint64_t hash, Equal equal, Append app
   slots[at] = (uint64_t{entry} + 1) << 32 | tag;
   if (++count * 2 > slots.size()) Grow();
   return entry;
+}
+
+template <typename Equal>
+uint32_t SymbolInterner::Index::Find(uint64_t hash, Equal equal) const {
+  const uint32_t tag = static_cast<uint32_t>(hash);
+  const size_t mask = slots.size() - 1;
+  for (size_t at = tag & mask; slots[at] != 0; at = (at + 1) & mask) {
+    if (static_cast<uint32_t>(slots[at]) != tag) continue;
+    const uint32_t entry = static_cast<uint32_t>(slots[at] >> 32) - 1;
+    if (equal(entry)) return entry;
+  }
+  return kUnmapped;
 }
 
 void SymbolInterner::Index::Grow() {
@@ -89,7 +102,8 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
   for (size_t i = symbols.stacks.size(); i-- > 1;) used_[symbols.stacks[i].parent] |= used_[i];
   if (owner >= stacks_of_owner_.size()) stacks_of_owner_.resize(owner + 1);
   DatasetStacks& known = stacks_of_owner_[owner];
-  const bool is_first = known.index.count == 0 && known.unindexed_begin == known.unindexed_end;
+  const bool is_first = known.is_empty;
+  known.is_empty = false;
   const uint32_t nodes_begin = static_cast<uint32_t>(table_.stacks.size());
   size_t i = 1;
   if (is_first && tree == Tree::kDistinct) {
@@ -104,20 +118,19 @@ void SymbolInterner::Add(const SymbolTable& symbols, uint32_t owner, std::span<u
       *next = {stack_map_[node.parent], location};
       stack_map_[i] = static_cast<uint32_t>(next++ - table_.stacks.data());
     }
-    known.unindexed_begin = nodes_begin;
-    known.unindexed_end = static_cast<uint32_t>(next - table_.stacks.data());
-    table_.stacks.resize(known.unindexed_end);
+    known.unlinked_begin = nodes_begin;
+    known.unlinked_end = static_cast<uint32_t>(next - table_.stacks.data());
+    table_.stacks.resize(known.unlinked_end);
   }
-  if (i < symbols.stacks.size()) {
-    if (known.index.slots.empty()) {
-      known.index.Reserve(known.unindexed_end - known.unindexed_begin + symbols.stacks.size());
-    }
-    IndexNodes(known);
-  }
+  if (i < symbols.stacks.size()) LinkNodes(known);
+  // What is below a node that was new to the table is new as well, as long as children stay distinct.
+  const uint32_t new_begin = tree == Tree::kDistinct ? static_cast<uint32_t>(table_.stacks.size()) : kUnmapped;
   for (; i < symbols.stacks.size(); ++i) {
     if (!used_[i]) continue;
     const StackNode& node = symbols.stacks[i];
-    stack_map_[i] = Node(known.index, stack_map_[node.parent], LocationOf(node.location));
+    const uint32_t parent = stack_map_[node.parent];
+    const uint32_t location = LocationOf(node.location);
+    stack_map_[i] = parent >= new_begin && !has_equal_locations_ ? AddNode(known, parent, location) : Node(known, parent, location);
   }
   // Nodes are looked up among those of their dataset only: what is new is its own.
   owners_.stacks.resize(table_.stacks.size(), owner);
@@ -146,12 +159,23 @@ void SymbolInterner::ReserveFor(const SymbolTable& symbols, size_t times) {
   location_adds_.reserve(locations);
 }
 
-void SymbolInterner::IndexNodes(DatasetStacks& stacks) {
-  for (uint32_t i = stacks.unindexed_begin; i < stacks.unindexed_end; ++i) {
-    const StackNode& node = table_.stacks[i];
-    stacks.index.FindOrAdd(MixHash(node.parent, node.location), [](uint32_t) { return false; }, [i] { return i; });
+void SymbolInterner::Link(DatasetStacks& stacks, uint32_t node) {
+  const uint32_t parent = table_.stacks[node].parent;
+  uint32_t& count = parent == 0 ? stacks.child_count : links_[parent].child_count;
+  if (++count > kListedMax) {
+    if (stacks.index.slots.empty()) stacks.index.slots.resize(kChildSlotsMin);
+    stacks.index.FindOrAdd(MixHash(parent, table_.stacks[node].location), [](uint32_t) { return false; }, [node] { return node; });
+    return;
   }
-  stacks.unindexed_begin = stacks.unindexed_end = 0;
+  uint32_t& first = parent == 0 ? stacks.first_child : links_[parent].first_child;
+  links_[node].next = first;
+  first = node;
+}
+
+void SymbolInterner::LinkNodes(DatasetStacks& stacks) {
+  links_.resize(table_.stacks.size());
+  for (uint32_t i = stacks.unlinked_begin; i < stacks.unlinked_end; ++i) Link(stacks, i);
+  stacks.unlinked_begin = stacks.unlinked_end = 0;
 }
 
 // What an entry refers to has all of its users: one that has this user already need not be followed.
@@ -303,18 +327,30 @@ uint32_t SymbolInterner::FindLocation(uint32_t id) {
   return mapped;
 }
 
-uint32_t SymbolInterner::Node(Index& stacks, uint32_t parent, uint32_t location) {
-  return stacks.FindOrAdd(
-      MixHash(parent, location),
-      [&](uint32_t e) { return table_.stacks[e] == StackNode{parent, location}; },
-      [&] {
-        table_.stacks.push_back({parent, location});
-        return static_cast<uint32_t>(table_.stacks.size() - 1);
-      });
+uint32_t SymbolInterner::Node(DatasetStacks& stacks, uint32_t parent, uint32_t location) {
+  const bool is_root = parent == 0;
+  for (uint32_t c = is_root ? stacks.first_child : links_[parent].first_child; c != 0; c = links_[c].next) {
+    if (table_.stacks[c].location == location) return c;
+  }
+  const StackNode node{parent, location};
+  const uint32_t count = is_root ? stacks.child_count : links_[parent].child_count;
+  if (count > kListedMax) {
+    const uint32_t found = stacks.index.Find(MixHash(parent, location), [&](uint32_t e) { return table_.stacks[e] == node; });
+    if (found != kUnmapped) return found;
+  }
+  return AddNode(stacks, parent, location);
+}
+
+uint32_t SymbolInterner::AddNode(DatasetStacks& stacks, uint32_t parent, uint32_t location) {
+  table_.stacks.push_back({parent, location});
+  links_.push_back({});
+  const uint32_t added = static_cast<uint32_t>(table_.stacks.size() - 1);
+  Link(stacks, added);
+  return added;
 }
 
 size_t SymbolInterner::MemoryBytes() const {
-  size_t n = table_.MemoryBytes() + location_adds_.capacity() * sizeof(uint32_t);
+  size_t n = table_.MemoryBytes() + location_adds_.capacity() * sizeof(uint32_t) + links_.capacity() * sizeof(Links);
   for (const auto* owners : {&owners_.strings, &owners_.functions, &owners_.mappings, &owners_.locations,
                              &owners_.stacks}) {
     n += owners->capacity() * sizeof(uint32_t);

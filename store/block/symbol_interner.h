@@ -60,15 +60,26 @@ class SymbolInterner {
     // The entry for which equal(entry) holds, or what append() returns after appending one.
     template <typename Equal, typename Append>
     uint32_t FindOrAdd(uint64_t hash, Equal equal, Append append);
+    template <typename Equal>
+    uint32_t Find(uint64_t hash, Equal equal) const;  // kUnmapped: there is none. REQUIRES: slots
     void Grow();
     void Reserve(size_t entries);
   };
 
-  // The stacks of one dataset. The nodes of its first table are indexed when a second one comes.
+  // The stacks of one dataset. The nodes of its first table are linked when a second one comes. Children are found in a list: a tree in
+  // pre-order meets another such tree in about the same order, so that the list lies near. Those of a node with many are found by hash.
   struct DatasetStacks {
-    Index index;
-    uint32_t unindexed_begin = 0, unindexed_end = 0;  // nodes
+    uint32_t first_child = 0;  // of the root, which all datasets have in common
+    uint32_t child_count = 0;
+    Index index;               // children beyond kListedMax
+    uint32_t unlinked_begin = 0, unlinked_end = 0;  // nodes
+    bool is_empty = true;
   };
+  struct Links {
+    uint32_t first_child = 0, next = 0;  // nodes, 0: none
+    uint32_t child_count = 0;
+  };
+  static constexpr uint32_t kListedMax = 8;
 
   // Makes room for as many tables like this one, which is the first, and for the little that any use needs.
   void ReserveFor(const SymbolTable& symbols, size_t times);
@@ -96,8 +107,11 @@ class SymbolInterner {
   uint32_t InternFunction(uint32_t id);
   uint32_t InternMapping(uint32_t id);
   uint32_t InternLocation(uint32_t id);
-  uint32_t Node(Index& stacks, uint32_t parent, uint32_t location);
-  void IndexNodes(DatasetStacks& stacks);
+  uint32_t Node(DatasetStacks& stacks, uint32_t parent, uint32_t location);
+  uint32_t AddNode(DatasetStacks& stacks, uint32_t parent, uint32_t location);
+  // Makes a node that is in the table a child of its parent.
+  void Link(DatasetStacks& stacks, uint32_t node);
+  void LinkNodes(DatasetStacks& stacks);
 
   SymbolTable table_;
   SymbolOwners owners_;
@@ -105,6 +119,7 @@ class SymbolInterner {
   // Stacks are looked up among those of their dataset only: services hardly share stacks, and a table of one service
   // stays in the processor's cache where one of all services does not (a miss per node was a third of ingest).
   std::vector<DatasetStacks> stacks_of_owner_;
+  std::vector<Links> links_;  // per stack that is linked
   std::vector<uint32_t> location_adds_;  // per location, the call of Add() that referred to it last
   // Of the batch in hand: its table, its owner, and old id -> new id.
   const SymbolTable* source_ = nullptr;

@@ -30,6 +30,7 @@ constexpr Fuzzer kFuzzers[] = {
     {"index_entry", "values of the metadata index", RunIndexEntry, IndexEntryCorpus},
     {"object", "the object reader: trailer, footer, sections", RunObject, ObjectCorpus},
     {"object_section", "section decoders behind right checksums", RunObjectSection, ObjectSectionCorpus},
+    {"merge", "hostile sections of an input of a merge", RunMerge, MergeCorpus},
 };
 
 // Reads beyond its buffer when the first letter is changed from 'c' to a capital one.

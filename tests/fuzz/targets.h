@@ -52,6 +52,8 @@ void RunObject(Bytes input);  // a complete object
 std::vector<std::string> ObjectCorpus();
 void RunObjectSection(Bytes input);  // one section's parts inside an otherwise valid object, checksums right
 std::vector<std::string> ObjectSectionCorpus();
+void RunMerge(Bytes input);  // the same of a segment or a compacted block, merged with a good one
+std::vector<std::string> MergeCorpus();
 
 // Small valid values that several corpora start from.
 std::vector<std::string> SmallPprofs();

@@ -3,10 +3,12 @@
 #include <cstring>
 
 #include "common/codec/pprof.h"
+#include "store/block/block_merge.h"
 #include "store/block/block_reader.h"
 #include "store/block/block_writer.h"
 #include "store/block/section_codec.h"
 #include "store/block/section_samples.h"
+#include "store/object/memory_object_store.h"
 #include "tests/fuzz/fuzzers.h"
 #include "tests/fuzz/targets.h"
 
@@ -94,7 +96,7 @@ std::string JoinParts(uint8_t choice, const std::vector<std::string>& parts) {
 
 std::vector<std::string> SplitParts(Bytes input) {
   std::vector<std::string> parts;
-  while (input.size() >= 4 && parts.size() < 3) {
+  while (input.size() >= 4 && parts.size() < block::kPartsMax) {
     uint32_t size;
     std::memcpy(&size, input.data(), 4);
     input = input.subspan(4);
@@ -123,42 +125,134 @@ std::string SmallObject() { return SmallBlock().object; }
 void RunObject(Bytes input) { ReadObject(input); }
 std::vector<std::string> ObjectCorpus() { return {SmallObject()}; }
 
-void RunObjectSection(Bytes input) {
-  if (input.empty()) return;
-  const std::string& original = SmallBlock().object;
-  BlockMeta meta = SmallBlock().meta;
-  for (DatasetMeta& dataset : meta.datasets) dataset.identities.clear();
-  const std::vector<SectionRef*> sections = SectionsOf(meta);
+namespace {
+
+// The block with the parts of one section in place of its own, checksums right. The first byte of the input chooses the section.
+block::BuiltBlock WithSection(const block::BuiltBlock& original, Bytes input) {
+  block::BuiltBlock out;
+  out.meta = original.meta;
+  for (DatasetMeta& dataset : out.meta.datasets) dataset.identities.clear();
+  const std::vector<SectionRef*> sections = SectionsOf(out.meta);
   const size_t replaced = input[0] % sections.size();
-  std::vector<std::string> parts = SplitParts(input.subspan(1));
-  parts.resize(3);
-  std::string object;
+  const std::vector<std::string> parts = SplitParts(input.subspan(1));
+  const std::vector<std::string_view> views(parts.begin(), parts.end());
   for (size_t i = 0; i < sections.size(); ++i) {
     SectionRef& section = *sections[i];
     if (i == replaced) {
-      section = block::AppendSection(section.kind, {parts[0], parts[1], parts[2]}, 1, &object);
+      const SectionRef before = section;
+      section = block::AppendSection(section.kind, views, 1, &out.object);
+      section.row_count = before.row_count;
+      section.min_time_ns = before.min_time_ns;
+      section.max_time_ns = before.max_time_ns;
     } else {
-      const uint64_t offset = object.size();
-      object.append(original, section.offset, section.size);
+      const uint64_t offset = out.object.size();
+      out.object.append(original.object, section.offset, section.size);
       section.offset = offset;
     }
   }
-  meta.size = 0;
-  object += block::EncodeTail(meta);
-  FUZZ_CHECK(block::DecodeFooter(AsBytes(object)).ok());
-  ReadObject(AsBytes(object));
+  out.meta.size = 0;
+  out.object += block::EncodeTail(out.meta);
+  out.meta.size = out.object.size();
+  return out;
+}
+
+struct KeepingHost : block::MergeHost {
+  std::vector<block::BuiltBlock> blocks;
+  Status Put(block::BuiltBlock block) override {
+    blocks.push_back(std::move(block));
+    return Status::Ok();
+  }
+};
+
+block::MergeOptions SmallMerge() {
+  block::MergeOptions options;
+  options.memory_bytes_max = 1 << 20;
+  options.hour_rollups = options.day_rollups = true;
+  return options;
+}
+
+block::BuiltBlock BuildCompactedBlock() {
+  object::MemoryObjectStore store;
+  const BlockMeta& meta = SmallBlock().meta;
+  FUZZ_CHECK(store.Put(meta.ObjectKey(), {AsBytes(SmallBlock().object)}).ok());
+  KeepingHost host;
+  Ulid bad;
+  FUZZ_CHECK(block::MergeBlocks(SmallMerge(), store, {meta}, host, &bad).ok());
+  FUZZ_CHECK(host.blocks.size() == 1);
+  return host.blocks[0];
+}
+
+const block::BuiltBlock& CompactedBlock() {
+  static const block::BuiltBlock block = BuildCompactedBlock();
+  return block;
+}
+
+// Which of the two blocks an input of RunMerge is about: its first byte's highest bit.
+constexpr uint8_t kCompacted = 0x80;
+
+void AddSections(const block::BuiltBlock& block, uint8_t choice, std::vector<std::string>* corpus) {
+  BlockMeta meta = block.meta;
+  for (const SectionRef* section : SectionsOf(meta)) {
+    const auto parts = block::DecodeSection(*section, AsBytes(block.object).subspan(section->offset, section->size));
+    FUZZ_CHECK(parts.ok());
+    corpus->push_back(JoinParts(choice++, *parts));
+  }
+}
+
+}  // namespace
+
+void RunObjectSection(Bytes input) {
+  if (input.empty()) return;
+  const block::BuiltBlock hostile = WithSection(SmallBlock(), input);
+  FUZZ_CHECK(block::DecodeFooter(AsBytes(hostile.object)).ok());
+  ReadObject(AsBytes(hostile.object));
+}
+
+void RunMerge(Bytes input) {
+  if (input.empty()) return;
+  std::string choice(AsString(input));
+  const bool is_compacted = input[0] & kCompacted;
+  choice[0] = static_cast<char>(input[0] & ~kCompacted);
+  const block::BuiltBlock hostile = WithSection(is_compacted ? CompactedBlock() : SmallBlock(), AsBytes(choice));
+  object::MemoryObjectStore store;
+  BlockMeta good = SmallBlock().meta;
+  good.id = Ulid{{1, 1}};
+  FUZZ_CHECK(store.Put(hostile.meta.ObjectKey(), {AsBytes(hostile.object)}).ok());
+  FUZZ_CHECK(store.Put(good.ObjectKey(), {AsBytes(SmallBlock().object)}).ok());
+  KeepingHost host;
+  Ulid bad;
+  const auto figures = block::MergeBlocks(SmallMerge(), store, {good, hostile.meta}, host, &bad);
+  if (!figures.ok()) {
+    FUZZ_CHECK(figures.status().code() == Code::kCorruption || figures.status().reason() == "metadata_limit");
+    FUZZ_CHECK(figures.status().code() != Code::kCorruption || bad == hostile.meta.id);
+    return;
+  }
+  // What a merge makes is sound, whatever it was made of.
+  for (const block::BuiltBlock& block : host.blocks) {
+    const auto meta = block::DecodeFooter(AsBytes(block.object));
+    FUZZ_CHECK(meta.ok());
+    BlockRead read;
+    read.symbols = meta->symbols;
+    read.datasets = meta->datasets;
+    const auto sections = block::BlockSections::FromObject(AsBytes(block.object), read, {.rows = true, .samples = true});
+    FUZZ_CHECK(sections.ok());
+    for (size_t d = 0; d < meta->datasets.size(); ++d) {
+      FUZZ_CHECK(sections->Rows(d).ok());
+      FUZZ_CHECK(sections->Samples(d).ok());
+    }
+  }
+}
+
+std::vector<std::string> MergeCorpus() {
+  std::vector<std::string> corpus;
+  AddSections(SmallBlock(), 0, &corpus);
+  AddSections(CompactedBlock(), kCompacted, &corpus);
+  return corpus;
 }
 
 std::vector<std::string> ObjectSectionCorpus() {
   std::vector<std::string> corpus;
-  BlockMeta meta = SmallBlock().meta;
-  const Bytes object = AsBytes(SmallBlock().object);
-  uint8_t choice = 0;
-  for (const SectionRef* section : SectionsOf(meta)) {
-    const auto parts = block::DecodeSection(*section, object.subspan(section->offset, section->size));
-    FUZZ_CHECK(parts.ok());
-    corpus.push_back(JoinParts(choice++, *parts));
-  }
+  AddSections(SmallBlock(), 0, &corpus);
   return corpus;
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/codec/block_meta_msgpack.h"
 #include "store/block/chunk_writer.h"
 #include "store/block/section_symbols.h"
 #include "tests/store/block/merge_world.h"
@@ -237,6 +238,244 @@ TEST(BlockMerge, ChangesNoAnswer) {
   EXPECT_GT(all.profiles_repeated, 10u);
   EXPECT_GT(all.profiles_deleted, 10u);
   EXPECT_GT(outputs_max, 20u) << "services in several ranges of time";
+}
+
+// Profiles like those of life: many samples of few services.
+ProfileBatch LargeBatch(World& world, uint32_t service, uint32_t nodes, uint32_t samples) {
+  ProfileBatch b;
+  b.tenant = "t";
+  b.service = "s" + std::to_string(service);
+  SymbolTable& t = b.symbols;
+  for (uint32_t f = 0; f < 200; ++f) {
+    const uint32_t name = t.strings.Add("f" + std::to_string(f));
+    t.functions.push_back({name, name, 0, 0});
+    t.lines.push_back({f, static_cast<int64_t>(f)});
+    t.locations.push_back({0, 0, f, 1, false});
+  }
+  // The tree of the service is the same in all its profiles.
+  std::mt19937_64 engine(service);
+  for (uint32_t n = 1; n < nodes; ++n) {
+    t.stacks.push_back({static_cast<uint32_t>(engine() % n), static_cast<uint32_t>(engine() % 200)});
+  }
+  b.series = {Labels({{"__profile_type__", "cpu"}, {"service_name", b.service}, {"pod", std::to_string(world.Below(5))}})};
+  b.profiles = {{{world.Below(UINT64_MAX), 1}, kWorldStartNs + static_cast<int64_t>(world.Below(3600)) * 2'000'000'000, 10, 1}};
+  ProfileBatch::Row row{0, 0, 0, samples, 0};
+  std::set<uint32_t> stacks;
+  while (stacks.size() < samples) stacks.insert(1 + static_cast<uint32_t>(world.Below(nodes - 1)));
+  for (uint32_t stack : stacks) {
+    b.stacks.push_back(stack);
+    b.values.push_back(static_cast<int64_t>(world.Below(1 << 30)));
+    row.total += b.values.back();
+  }
+  b.rows = {row};
+  return b;
+}
+
+// Inputs of many times the budget: what is accounted stays within it, and the answer is the same.
+TEST(BlockMerge, StaysWithinItsMemory) {
+  World world(3);
+  std::vector<BlockMeta> segments;
+  uint64_t samples = 0;
+  for (int s = 0; s < 24; ++s) {
+    std::vector<ProfileBatch> batches;
+    for (uint32_t i = 0; i < 40; ++i) {
+      batches.push_back(LargeBatch(world, i % 3, 4'000, 1'000));
+      samples += 1'000;
+    }
+    segments.push_back(world.Segment(std::move(batches)));
+  }
+  uint64_t bytes = 0;
+  for (const BlockMeta& segment : segments) bytes += segment.size;
+  MergeOptions options;
+  options.hour_rollups = options.day_rollups = true;
+  options.memory_bytes_max = 2 << 20;
+  EXPECT_GT(bytes, 2 * options.memory_bytes_max);
+  EXPECT_GT(samples * 12, 5 * options.memory_bytes_max) << "decoded they would not fit";
+  KeepingHost small;
+  small.world = &world;
+  Ulid bad;
+  const auto figures = MergeBlocks(options, world.store, segments, small, &bad);
+  ASSERT_TRUE(figures.ok()) << figures.status().ToString();
+  EXPECT_LE(figures->memory_bytes_peak, options.memory_bytes_max);
+  EXPECT_GT(figures->memory_bytes_peak, options.memory_bytes_max / 8) << "nothing was accounted";
+  EXPECT_GT(small.blocks.size(), 3u);
+  std::vector<SeenRow> got;
+  for (const BlockMeta& meta : small.Metas()) {
+    for (SeenRow& row : world.Rows(meta)) got.push_back(std::move(row));
+  }
+  EXPECT_EQ(Texts(got), Texts(Expected(world, segments)));
+  // With room for all of it: fewer blocks, the same rows.
+  options.memory_bytes_max = 256 << 20;
+  KeepingHost large;
+  ASSERT_TRUE(MergeBlocks(options, world.store, segments, large, &bad).ok());
+  EXPECT_EQ(large.blocks.size(), 1u);
+}
+
+std::vector<BlockMeta> SomeSegments(World& world, int count) {
+  std::vector<BlockMeta> segments;
+  for (int i = 0; i < count; ++i) segments.push_back(world.RandomSegment(10));
+  return segments;
+}
+
+TEST(BlockMerge, NamesTheInputThatIsMissing) {
+  World world(4);
+  const std::vector<BlockMeta> segments = SomeSegments(world, 4);
+  ASSERT_TRUE(world.store.Delete(segments[2].ObjectKey()).ok());
+  KeepingHost host;
+  Ulid bad;
+  const auto figures = MergeBlocks({}, world.store, segments, host, &bad);
+  EXPECT_EQ(figures.status().code(), Code::kNotFound);
+  EXPECT_EQ(bad, segments[2].id);
+  EXPECT_NE(figures.status().message().find(segments[2].ObjectKey()), std::string::npos) << figures.status().ToString();
+}
+
+void DamageEach(World& world, const MergeOptions& options, const std::vector<BlockMeta>& inputs, int* damaged) {
+  Ulid bad;
+  for (const BlockMeta& input : inputs) {
+    const std::string object = *world.store.Get(input.ObjectKey());
+    std::vector<SectionRef> sections;
+    for (const TenantSymbols& symbols : input.symbols) sections.push_back(symbols.section);
+    for (const DatasetMeta& dataset : input.datasets) {
+      if (dataset.sample_count == 0) continue;  // nobody needs its samples
+      for (const SectionRef& section : dataset.sections) {
+        // Roll-ups are made anew, not read.
+        if (section.kind <= SectionKind::kSampleChunk && section.raw_size > 0) sections.push_back(section);
+      }
+    }
+    for (const SectionRef& section : sections) {
+      std::string hostile = object;
+      hostile[section.offset + section.size / 2] ^= 4;
+      ASSERT_TRUE(world.store.Put(input.ObjectKey(), {AsBytes(hostile)}).ok());
+      KeepingHost host;
+      bad = Ulid{};
+      const auto figures = MergeBlocks(options, world.store, inputs, host, &bad);
+      EXPECT_EQ(figures.status().code(), Code::kCorruption) << "kind " << static_cast<int>(section.kind);
+      EXPECT_EQ(bad, input.id);
+      ++*damaged;
+    }
+    ASSERT_TRUE(world.store.Put(input.ObjectKey(), {AsBytes(object.substr(0, object.size() / 2))}).ok());
+    KeepingHost host;
+    EXPECT_EQ(MergeBlocks(options, world.store, inputs, host, &bad).status().code(), Code::kCorruption);
+    ASSERT_TRUE(world.store.Put(input.ObjectKey(), {AsBytes(object)}).ok());
+  }
+}
+
+// Every section of every input damaged in turn, at two levels: the input is named.
+TEST(BlockMerge, NamesTheInputThatIsDamaged) {
+  World world(5);
+  std::vector<BlockMeta> inputs;
+  for (int i = 0; i < 2; ++i) {
+    std::vector<ProfileBatch> batches;
+    for (int b = 0; b < 25; ++b) batches.push_back(world.Batch());
+    inputs.push_back(world.Segment(std::move(batches)));
+  }
+  MergeOptions options;
+  options.hour_rollups = options.day_rollups = true;
+  KeepingHost compacted;
+  compacted.world = &world;
+  Ulid bad;
+  ASSERT_TRUE(MergeBlocks(options, world.store, inputs, compacted, &bad).ok());
+  int damaged = 0;
+  for (const std::vector<BlockMeta>& group : {inputs, compacted.Metas()}) DamageEach(world, options, group, &damaged);
+  EXPECT_GT(damaged, 60);
+}
+
+TEST(BlockMerge, StopsWhenNobodyWantsIt) {
+  World world(6);
+  const std::vector<BlockMeta> segments = SomeSegments(world, 3);
+  KeepingHost host;
+  host.stop_after = 2;
+  Ulid bad;
+  EXPECT_EQ(MergeBlocks({}, world.store, segments, host, &bad).status().code(), Code::kCancelled);
+  EXPECT_EQ(host.asked, 3);
+}
+
+TEST(BlockMerge, MetadataIsBounded) {
+  World world(7);
+  const std::vector<BlockMeta> segments = SomeSegments(world, 4);
+  MergeOptions options;
+  KeepingHost all;
+  Ulid bad;
+  ASSERT_TRUE(MergeBlocks(options, world.store, segments, all, &bad).ok());
+  uint64_t listed = 0;
+  for (const BlockMeta& meta : all.Metas()) {
+    for (const DatasetMeta& d : meta.datasets) listed += d.lists_label_sets;
+  }
+  EXPECT_EQ(listed, 12u);
+  uint64_t bare_bytes = 0;
+  for (BlockMeta meta : all.Metas()) {
+    for (DatasetMeta& d : meta.datasets) {
+      d.lists_label_sets = false;
+      d.label_sets.clear();
+    }
+    bare_bytes += codec::EncodeBlockMeta(meta).size();
+  }
+  options.metadata_bytes_max = bare_bytes + 50;
+  KeepingHost some;
+  const auto tight = MergeBlocks(options, world.store, segments, some, &bad);
+  ASSERT_TRUE(tight.ok()) << tight.status().ToString();
+  uint64_t fewer = 0;
+  for (const BlockMeta& meta : some.Metas()) {
+    for (const DatasetMeta& d : meta.datasets) fewer += d.lists_label_sets;
+  }
+  EXPECT_LT(fewer, listed);
+  options.metadata_bytes_max = 500;
+  KeepingHost none;
+  const auto refused = MergeBlocks(options, world.store, segments, none, &bad);
+  EXPECT_EQ(refused.status().code(), Code::kResourceExhausted);
+  EXPECT_EQ(refused.status().reason(), "metadata_limit");
+}
+
+TEST(BlockMerge, NothingIsLeft) {
+  World world(8);
+  std::vector<BlockMeta> segments = SomeSegments(world, 2);
+  for (BlockMeta& segment : segments) {
+    for (int t = 0; t < 3; ++t) segment.deletions.push_back({"tenant" + std::to_string(t), "", "", 0, INT64_MAX});
+  }
+  KeepingHost host;
+  Ulid bad;
+  const auto figures = MergeBlocks({}, world.store, segments, host, &bad);
+  ASSERT_TRUE(figures.ok());
+  EXPECT_TRUE(host.blocks.empty());
+  EXPECT_EQ(figures->profiles, 0u);
+  EXPECT_GT(figures->profiles_deleted, 20u);
+}
+
+// Two profiles without identity, at one time, in one series, with equal samples: both count. A host's error ends the merge.
+TEST(BlockMerge, ProfilesWithoutIdentityAllCount) {
+  World world(9);
+  ProfileBatch batch = LargeBatch(world, 1, 50, 10);
+  batch.profiles[0].identity = {};
+  const std::vector<BlockMeta> segments = {world.Segment({batch, batch}), world.Segment({batch})};
+  KeepingHost host;
+  host.world = &world;
+  Ulid bad;
+  ASSERT_TRUE(MergeBlocks({}, world.store, segments, host, &bad).ok());
+  ASSERT_EQ(host.blocks.size(), 1u);
+  EXPECT_EQ(world.Rows(host.blocks[0].meta).size(), 3u);
+  struct Refusing : MergeHost {
+    Status Put(BuiltBlock) override { return Unavailable("no"); }
+  } refusing;
+  EXPECT_EQ(MergeBlocks({}, world.store, segments, refusing, &bad).status().code(), Code::kUnavailable);
+}
+
+TEST(BlockMerge, TheIdSaysWhatWasMerged) {
+  World world(10);
+  std::vector<BlockMeta> segments = SomeSegments(world, 3);
+  const MergeOptions options;
+  const Ulid id = MergeOutputId(options, segments, "t", 0);
+  EXPECT_EQ(id.TimeMs(), segments.back().id.TimeMs());
+  EXPECT_EQ(MergeOutputId(options, {segments[2], segments[0], segments[1]}, "t", 0), id);
+  std::set<Ulid> ids = {id, MergeOutputId(options, segments, "t", 1), MergeOutputId(options, segments, "u", 0),
+                        MergeOutputId(options, {segments[0], segments[2]}, "t", 0)};
+  MergeOptions other = options;
+  other.level = 2;
+  ids.insert(MergeOutputId(other, segments, "t", 0));
+  segments[0].datasets[0].hidden_profiles = {1};
+  ids.insert(MergeOutputId(options, segments, "t", 0));
+  segments[1].deletions.push_back({"t", "s", "{}", 1, 2});
+  ids.insert(MergeOutputId(options, segments, "t", 0));
+  EXPECT_EQ(ids.size(), 7u);
 }
 
 }  // namespace

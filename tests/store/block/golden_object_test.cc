@@ -12,9 +12,11 @@
 
 #include "store/block/block_format.h"
 #include "store/block/block_inspect.h"
+#include "store/block/block_merge.h"
 #include "store/block/block_reader.h"
 #include "store/block/block_writer.h"
 #include "store/block/section_codec.h"
+#include "store/object/memory_object_store.h"
 #include "tests/store/block/block_content.h"
 
 namespace brazier::block {
@@ -91,6 +93,43 @@ std::string Build(const std::vector<ProfileBatch>& batches, Content* expected) {
     writer.Add(batch);
   }
   return writer.Build(Ulid{{0x0000000000000001, 0x0000000000000002}}, 3, 0).object;
+}
+
+// A compacted block: the small batches as two segments, merged, with roll-ups. A third segment adds a profile of service a, an hour later,
+// whose second row has multiples of the first one's values and whose third row has one of its stacks.
+std::string BuildCompacted() {
+  std::vector<ProfileBatch> batches = SmallBatches();
+  ProfileBatch later = batches[0];
+  later.series.push_back(Labels(std::vector<Label>{{"__profile_type__", "z"}}));
+  later.profiles[0] = {{0, 3}, 3'600'000'002'000, 10, 100};
+  later.span_ids.clear();
+  later.stacks = {2, 3, 2, 3, 3};
+  later.values = {2, 3, 4, 9, 1};
+  later.rows = {{0, 0, 0, 2, 5}, {1, 0, 2, 4, 13}, {2, 0, 4, 5, 1}};
+  batches.push_back(later);
+  object::MemoryObjectStore store;
+  std::vector<BlockMeta> inputs;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    BlockWriter writer(1);
+    writer.Add(batches[i]);
+    BuiltBlock built = writer.Build(Ulid{{i + 1, 0}}, 3, 0);
+    EXPECT_TRUE(store.Put(built.meta.ObjectKey(), {AsBytes(built.object)}).ok());
+    inputs.push_back(built.meta);
+  }
+  struct Host : MergeHost {
+    std::string object;
+    Status Put(BuiltBlock block) override {
+      object = block.object;
+      return Status::Ok();
+    }
+  } host;
+  MergeOptions options;
+  options.level = 4;
+  options.shard = 0;
+  options.hour_rollups = options.day_rollups = true;
+  Ulid bad;
+  EXPECT_TRUE(MergeBlocks(options, store, inputs, host, &bad).ok());
+  return host.object;
 }
 
 // The bytes with what they are, one section to a paragraph.
@@ -195,6 +234,51 @@ TEST(GoldenObject, CompressedObjectIsRead) {
   if (IsUpdate()) WriteAll(GoldenPath(name), written);
   ExpectRead(name, expected);
   EXPECT_NE(ReadAll(GoldenPath(name)).find("\x28\xB5\x2F\xFD"), std::string::npos) << "no part is a zstd frame";
+}
+
+// Parts of this object are too short to be compressed, but for two runs of zeros.
+TEST(GoldenObject, CompactedObjectIsReadAndWrittenByteForByte) {
+  const std::string written = BuildCompacted();
+  if (IsUpdate()) {
+    WriteAll(GoldenPath("v2-compacted.brz"), written);
+    WriteAll(GoldenPath("v2-compacted.txt"), HexText(written));
+  }
+  const std::string golden = ReadAll(GoldenPath("v2-compacted.brz"));
+  EXPECT_TRUE(golden == written) << "the writer's bytes changed:\n" << HexText(written);
+  EXPECT_EQ(HexText(golden), ReadAll(GoldenPath("v2-compacted.txt")));
+  EXPECT_NE(ReadAll(Root() / "docs/format/object.md").find("```\n" + ReadAll(GoldenPath("v2-compacted.txt")) + "```"),
+            std::string::npos)
+      << "docs/format/object.md does not hold tests/golden/object/v2-compacted.txt";
+  const auto content = ContentOf(AsBytes(golden));
+  ASSERT_TRUE(content.ok()) << content.status().ToString();
+  Content expected;
+  Build(SmallBatches(), &expected);
+  const auto& a = content->at({"t", "a"});
+  EXPECT_EQ(a.size(), 5u);
+  for (const auto& [key, profile] : expected.at({"t", "a"})) EXPECT_EQ(a.at(key), profile);
+  EXPECT_EQ(content->at({"t", "b"}), expected.at({"t", "b"}));
+  const auto meta = DecodeFooter(AsBytes(golden));
+  EXPECT_EQ(SampleChunkCount(meta->datasets[0], SectionKind::kSampleChunk), 2u) << "one per hour";
+}
+
+TEST(InspectObject, ShowsChunksAndRollups) {
+  size_t damaged = 99;
+  const auto text = InspectObject(AsBytes(BuildCompacted()), &damaged);
+  ASSERT_TRUE(text.ok()) << text.status().ToString();
+  EXPECT_EQ(damaged, 0u);
+  for (const char* line : {
+           "  section sample-chunk offset ",
+           " rows 2 time_ns 1000..1000\n",
+           " rows 3 time_ns 3600000002000..3600000002000\n",
+           "  section hour-samples offset ",
+           " rows 2 time_ns 3600000000000..3600000000000\n",
+           "  row 3 profile 1 series 1 total 13 samples 2 same-stacks quotients stream 1\n",
+           "  row 4 profile 1 series 2 total 1 samples 1 subset stream 2\n",
+           "  hour row 0 end_ns 3600000000000 series 0 profiles 1 total 5 duration_ns 10 period 100 samples 2\n",
+           "  day row 0 end_ns 86400000000000 series 0 profiles 2 total 10 duration_ns 20 period 100 samples 2\n",
+       }) {
+    EXPECT_NE(text->find(line), std::string::npos) << line << "\nis missing in\n" << *text;
+  }
 }
 
 TEST(InspectObject, ShowsEverything) {

@@ -73,7 +73,7 @@ TEST(SectionCodec, ErrorsNameSectionAndCause) {
     return error_of(hostile, bytes);
   };
   EXPECT_EQ(with_bytes("\xFF\xFF\x03", 0), "its header is malformed");
-  EXPECT_EQ(with_bytes(std::string("\x09") + std::string(18, '\0'), 0), "its header is malformed") << "nine parts";
+  EXPECT_EQ(with_bytes(std::string("\x11") + std::string(34, '\0'), 0), "its header is malformed") << "seventeen parts";
   EXPECT_EQ(with_bytes(std::string("\x01\x05\x00", 3) + "abc", 5), "it is truncated");
   EXPECT_EQ(with_bytes("\x01\x05\x02zz", 5).substr(0, 4), "zstd");
   // Sizes whose sum wraps around.
@@ -152,7 +152,7 @@ TEST(SectionRows, RefusesReferencesOutOfRange) {
   EXPECT_NE(DecodeSecondRow(0, 1, 0).message().find("a row is wrong"), std::string::npos);
   EXPECT_NE(DecodeSecondRow(0, UINT64_MAX, 0).message().find("a row is wrong"), std::string::npos)
       << "the profile would wrap around to the one before";
-  EXPECT_NE(DecodeSecondRow(0, 0, 16).message().find("flags"), std::string::npos);
+  EXPECT_NE(DecodeSecondRow(0, 0, 256).message().find("flags"), std::string::npos);
   EXPECT_NE(DecodeSecondRow(0, 0, 256).message().find("flags"), std::string::npos);
 }
 
@@ -288,7 +288,7 @@ TEST(SectionSamples, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(NextError({two, two, ""}, {0, 0, 2, kScaledValues, 0}, 9), "samples: a row scales values of another length");
   EXPECT_EQ(NextError({"\x01\x80", two, ""}, {0, 0, 2, 0, 0}, 9), "samples: a column is malformed");
   EXPECT_EQ(NextError({two, two, ""}, {0, 0, UINT32_MAX, 0, 0}, 9), "samples: stacks are truncated");
-  EXPECT_EQ(NextError({two, two}, {}, 9), "samples: the section does not have three parts");
+  EXPECT_EQ(NextError({two, two}, {}, 9), "samples: the section has 2 parts, not three or ten");
 }
 
 struct EncodedSymbols {

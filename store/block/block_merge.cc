@@ -29,9 +29,8 @@
 namespace brazier::block {
 namespace {
 
-// About what a decoded row section takes, and an interned section of symbols, for each of its raw bytes.
+// About what a decoded row section takes for each of its raw bytes.
 constexpr uint64_t kRowsFactor = 8;
-constexpr uint64_t kSymbolsFactor = 12;
 // What a dataset and a chunk add to the metadata, without label sets.
 constexpr uint64_t kDatasetMetaBytes = 200;
 constexpr uint64_t kChunkMetaBytes = 48;
@@ -40,8 +39,7 @@ constexpr size_t kWindowsMax = 4096;
 struct Service {
   std::string name;
   std::vector<MergeSource> sources;
-  uint64_t rows_bytes = 0;     // estimates: of memory
-  uint64_t symbols_bytes = 0;
+  uint64_t rows_bytes = 0;     // estimates: of memory,
   uint64_t output_bytes = 0;   // of the object
   uint64_t input_bytes = 0;
 };
@@ -55,12 +53,10 @@ uint64_t SizeOf(const DatasetMeta& dataset, std::initializer_list<SectionKind> k
 }
 
 void Estimate(Service* service) {
-  uint64_t symbols_raw = 0;
   uint64_t symbols = 0;
   for (const MergeSource& source : service->sources) {
     const DatasetMeta& d = *source.dataset;
     service->rows_bytes += kRowsFactor * SizeOf(d, {SectionKind::kRows}, &SectionRef::raw_size);
-    symbols_raw = std::max(symbols_raw, SizeOf(d, {SectionKind::kSymbols}, &SectionRef::raw_size));
     symbols = std::max(symbols, SizeOf(d, {SectionKind::kSymbols}, &SectionRef::size));
     const uint64_t data =
         SizeOf(d, {SectionKind::kRows, SectionKind::kSamples, SectionKind::kSampleChunk}, &SectionRef::size);
@@ -68,9 +64,6 @@ void Estimate(Service* service) {
     service->input_bytes += data + SizeOf(d, {SectionKind::kSymbols}, &SectionRef::size);
   }
   service->output_bytes += 2 * symbols;
-  // Two inputs have more stacks than one, many hardly more than several.
-  const uint64_t inputs = std::min<uint64_t>(service->sources.size(), 4);
-  service->symbols_bytes = kSymbolsFactor * symbols_raw * (inputs + 1) / 2;
 }
 
 // Of all that decides the outputs: sections and label sets follow from the id.
@@ -158,49 +151,46 @@ class Merger {
     MergeWindow window;
     double share = 1;  // of the services' input
   };
-  struct Source {
-    // Rows of a source of which something is left out, to find the stacks that are not; null: all are used.
-    std::unique_ptr<SourceRows> rows;
-  };
-
   uint64_t BlockBytesMax() const { return std::max<uint64_t>(1, std::min(options_.block_bytes_max, shares_.output)); }
 
   Status MergeTenant(const std::string& tenant, std::vector<Service>& services) {
     output_number_ = 0;
     for (size_t begin = 0; begin < services.size();) {
       uint64_t output_bytes = 0;
-      uint64_t symbols_bytes = 0;
       size_t end = begin;
       for (; end < services.size(); ++end) {
-        const Service& s = services[end];
-        output_bytes += s.output_bytes;
-        symbols_bytes += s.symbols_bytes;
-        const bool fits = output_bytes <= BlockBytesMax() && symbols_bytes <= shares_.symbols && s.rows_bytes <= shares_.rows;
-        if (!fits) break;
+        output_bytes += services[end].output_bytes;
+        if (output_bytes > BlockBytesMax() || services[end].rows_bytes > shares_.rows) break;
       }
-      end = std::max(end, begin + 1);
-      // Estimates can be wrong: half as many services take about half as much.
-      for (bool fits = false; !fits; end = fits ? end : begin + (end - begin) / 2) {
-        if (end - begin == 1) {
-          RETURN_IF_ERROR(MergeService(tenant, services[begin]));
-          break;
-        }
-        RETURN_IF_ERROR(MergeServices(tenant, std::span(services).subspan(begin, end - begin), &fits));
+      size_t count = std::max<size_t>(end - begin, 1);
+      if (count == 1) {
+        RETURN_IF_ERROR(MergeService(tenant, services[begin]));
+      } else {
+        RETURN_IF_ERROR(MergeServices(tenant, std::span(services).subspan(begin, count), &count));
       }
-      begin = end;
+      begin += count;
     }
     return Status::Ok();
   }
 
-  Status MergeServices(const std::string& tenant, std::span<Service> services, bool* fits) {
-    Extent extent;
+  // The first of some services, as many as there is room for: `*count`, at least one.
+  Status MergeServices(const std::string& tenant, std::span<Service> services, size_t* count) {
     std::vector<std::unique_ptr<MergePlanner>> planners;
     for (Service& service : services) {
       planners.push_back(std::make_unique<MergePlanner>(inputs_, deletions_, service.sources));
-      extent.services.push_back(&service);
-      extent.planners.push_back(planners.back().get());
     }
-    return WriteExtent(tenant, extent, false, fits);
+    for (*count = services.size(); *count > 1;) {
+      Extent extent;
+      for (size_t i = 0; i < *count; ++i) {
+        extent.services.push_back(&services[i]);
+        extent.planners.push_back(planners[i].get());
+      }
+      bool fits = true;
+      RETURN_IF_ERROR(WriteExtent(tenant, &extent, false, &fits));
+      *count = extent.services.size();
+      if (fits) return Status::Ok();
+    }
+    return MergeService(tenant, services[0]);
   }
 
   // One service, in as many ranges of time as its size demands.
@@ -232,7 +222,7 @@ class Merger {
       todo.pop_back();
       Extent extent{{&service}, {&planner}, next.window, next.share};
       bool fits = true;
-      RETURN_IF_ERROR(WriteExtent(tenant, extent, at_any_size, &fits));
+      RETURN_IF_ERROR(WriteExtent(tenant, &extent, at_any_size, &fits));
       at_any_size = false;
       if (fits) continue;
       // Symbols that do not fit are of fewer stacks in a shorter time.
@@ -242,12 +232,14 @@ class Merger {
     return Status::Ok();
   }
 
-  // `*fits` false, and nothing written, when symbols take more than their share, unless `at_any_size`.
-  Status WriteExtent(const std::string& tenant, const Extent& extent, bool at_any_size, bool* fits) {
+  // Cuts the extent where its symbols have taken their share. `*fits` false, and nothing written, when the last service needs far
+  // more than that, unless `at_any_size`: the extent is what comes before it then, or the service alone.
+  Status WriteExtent(const std::string& tenant, Extent* whole, bool at_any_size, bool* fits) {
     SymbolInterner symbols;
-    std::vector<std::vector<SourceStacks>> stacks(extent.services.size());
-    RETURN_IF_ERROR(Intern(tenant, extent, at_any_size, fits, &symbols, &stacks));
+    std::vector<std::vector<SourceStacks>> stacks;
+    RETURN_IF_ERROR(Intern(tenant, whole, at_any_size, fits, &symbols, &stacks));
     if (!*fits) return Status::Ok();
+    const Extent& extent = *whole;
     const SymbolNumbering numbering(symbols, static_cast<uint32_t>(extent.services.size()));
     for (auto& service : stacks) {
       for (SourceStacks& source : service) {
@@ -274,61 +266,51 @@ class Merger {
     return Put(std::move(out));
   }
 
-  // Rows, then symbols of an extent: all symbols that kept rows need are in `symbols` then, services as owners.
-  Status Intern(const std::string& tenant, const Extent& extent, bool at_any_size, bool* fits, SymbolInterner* symbols,
+  // Service by service rows, then symbols: all that kept rows need are in `symbols` then, services as owners. Inputs of one service
+  // follow each other, because what is known of its stacks must be near when the next input has them too.
+  Status Intern(const std::string& tenant, Extent* extent, bool at_any_size, bool* fits, SymbolInterner* symbols,
                 std::vector<std::vector<SourceStacks>>* stacks) {
-    struct Place {
-      uint32_t input, service, source;
-    };
-    std::vector<Place> places;
-    std::vector<std::vector<Source>> sources(extent.services.size());
-    for (uint32_t i = 0; i < extent.services.size(); ++i) {
-      const auto& list = extent.services[i]->sources;
-      sources[i].resize(list.size());
-      (*stacks)[i].resize(list.size());
-      ASSIGN_OR_RETURN(ServicePlan plan, extent.planners[i]->Plan(extent.window, nullptr));
+    CommonTables commons(*this, tenant, shares_.symbols / 2);
+    uint64_t maps_bytes = 0;
+    uint64_t bytes = 0;
+    *fits = true;
+    for (uint32_t i = 0; i < extent->services.size() && *fits; ++i) {
+      const auto& sources = extent->services[i]->sources;
+      stacks->emplace_back(sources.size());
+      ASSIGN_OR_RETURN(const ServicePlan plan, extent->planners[i]->Plan(extent->window, nullptr));
       memory_.Set(MemoryAccount::kRows, plan.MemoryBytes());
-      for (uint32_t s = 0; s < list.size(); ++s) {
-        SourceRows& rows = plan.sources[s];
-        const bool any = std::find(rows.kept.begin(), rows.kept.end(), 1) != rows.kept.end();
-        if (!any) continue;
-        places.push_back({list[s].input, i, s});
-        if (!rows.leaves_out) continue;
-        rows.rows.profiles = {};
-        sources[i][s].rows = std::make_unique<SourceRows>(std::move(rows));
+      for (uint32_t s = 0; s < sources.size() && *fits; ++s) {
+        const SourceRows& rows = plan.sources[s];
+        if (std::find(rows.kept.begin(), rows.kept.end(), 1) == rows.kept.end()) continue;
+        ASSIGN_OR_RETURN(CommonTable * common, commons.Of(sources[s].input));
+        SymbolTable& table = common->table;
+        if (const SectionRef* own = FindSection(sources[s].dataset->sections, SectionKind::kSymbols)) {
+          RETURN_IF_ERROR(AppendSymbols(sources[s].input, *own, &table));
+        }
+        memory_.Set(MemoryAccount::kShared, commons.MemoryBytes() + table.MemoryBytes());
+        std::vector<uint32_t>& ids = (*stacks)[i][s].ids;
+        RETURN_IF_ERROR(MapStacks(sources[s], i, table, rows.leaves_out ? &rows : nullptr, &common->entries, symbols, &ids));
+        TruncateTo(common->mark, &table);
+        maps_bytes += ids.size() * sizeof(uint32_t);
+        // The numbering to come takes three more numbers per stack.
+        bytes = symbols->MemoryBytes() + symbols->table().stacks.size() * 12;
+        memory_.Set(MemoryAccount::kSymbols, bytes);
+        memory_.Set(MemoryAccount::kMaps, maps_bytes);
+        *fits = at_any_size || bytes + maps_bytes <= shares_.symbols / 2 * 3;
+      }
+      if (!*fits) {
+        Cut(extent, std::max<size_t>(i, 1));
+      } else if (bytes + maps_bytes > shares_.symbols) {
+        Cut(extent, i + 1);
       }
     }
     memory_.Set(MemoryAccount::kRows, 0);
-    // Service by service, because what is known of a service's stacks must be near when the next input has them too.
-    uint64_t maps_bytes = 0;
-    CommonTables commons(*this, tenant, shares_.symbols / 2);
-    for (const Place& place : places) {
-      ASSIGN_OR_RETURN(CommonTable * common, commons.Of(place.input));
-      SymbolTable& table = common->table;
-      const MergeSource& source = extent.services[place.service]->sources[place.source];
-      if (const SectionRef* own = FindSection(source.dataset->sections, SectionKind::kSymbols)) {
-        RETURN_IF_ERROR(AppendSymbols(place.input, *own, &table));
-      }
-      auto& ids = (*stacks)[place.service][place.source].ids;
-      RETURN_IF_ERROR(MapStacks(source, place.service, table, sources[place.service][place.source].rows.get(),
-                                &common->entries, symbols, &ids));
-      sources[place.service][place.source].rows.reset();
-      maps_bytes += ids.size() * sizeof(uint32_t);
-      memory_.Set(MemoryAccount::kShared, commons.MemoryBytes() + table.MemoryBytes());
-      TruncateTo(common->mark, &table);
-      // The numbering to come takes three more numbers per stack.
-      const uint64_t bytes = symbols->MemoryBytes() + symbols->table().stacks.size() * 12;
-      memory_.Set(MemoryAccount::kSymbols, bytes);
-      memory_.Set(MemoryAccount::kMaps, maps_bytes);
-      if (!at_any_size && bytes + maps_bytes > shares_.symbols) {
-        *fits = false;
-        break;
-      }
-      *fits = true;
-    }
-    if (places.empty()) *fits = true;
     memory_.Set(MemoryAccount::kShared, 0);
     return Status::Ok();
+  }
+  static void Cut(Extent* extent, size_t count) {
+    extent->services.resize(count);
+    extent->planners.resize(count);
   }
 
   // What the datasets of one input and tenant have in common, decoded, and what became of it.

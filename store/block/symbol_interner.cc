@@ -152,6 +152,7 @@ void SymbolInterner::ReserveFor(const SymbolTable& symbols, size_t times) {
   table_.lines.reserve(symbols.lines.size() * times);
   table_.locations.reserve(locations);
   table_.stacks.reserve(symbols.stacks.size() * times);
+  links_.reserve(symbols.stacks.size() * times);
   owners_.strings.reserve(strings);
   owners_.functions.reserve(functions);
   owners_.locations.reserve(locations);

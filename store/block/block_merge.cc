@@ -71,7 +71,7 @@ Ulid OutputId(const MergeOptions& options, const std::vector<const BlockMeta*>& 
   ByteWriter w;
   for (uint64_t v : {uint64_t{options.level}, uint64_t{options.shard}, options.block_bytes_max, options.memory_bytes_max,
                      uint64_t{options.metadata_bytes_max}, uint64_t{options.hour_rollups}, uint64_t{options.day_rollups},
-                     ZigZag(options.zstd_level), options.salt, uint64_t{n}}) {
+                     ZigZag(options.zstd_level), uint64_t{n}}) {
     w.Varint(v);
   }
   w.String(tenant);
@@ -94,6 +94,7 @@ Ulid OutputId(const MergeOptions& options, const std::vector<const BlockMeta*>& 
       w.Signed(filter.end_ns);
     }
   }
+  if (options.salt != 0) w.Varint(options.salt);
   const Hash128 hash = HashTo128(AsBytes(w.bytes()));
   Ulid id;
   id.bits.high = static_cast<uint64_t>(time_ms) << 16 | (hash.high & 0xFFFF);

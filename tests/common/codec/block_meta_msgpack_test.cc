@@ -297,7 +297,7 @@ void WriteBlockHead(MsgpackWriter& out, size_t fields) {
 
 TEST(BlockMetaMsgpack, UnknownTrailingFieldsAreIgnored) {
   MsgpackWriter out;
-  WriteBlockHead(out, 12);
+  WriteBlockHead(out, 14);
   out.Array(1);
   out.Str("t");
   out.Array(1);  // symbols
@@ -316,6 +316,8 @@ TEST(BlockMetaMsgpack, UnknownTrailingFieldsAreIgnored) {
   out.Map(1);
   out.Str("later");
   out.Array(0);
+  out.Array(0);  // deletions
+  out.Str("");   // quarantine
   out.Uint(1);
   out.Str("later");
   const std::string bytes = out.Take();

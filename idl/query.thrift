@@ -114,7 +114,7 @@ struct QueryStats {
   9: i64 newest_data_ns = 0;
   10: i64 rollup_rows_read = 0;  // hours or days of a series, each in place of its profiles
   // Object keys of blocks that the answer goes without, because they are damaged or missing; at most 100 of blocks_failed.
-  11: list<string> failed_blocks = [];
+  11: optional list<string> failed_blocks;
 }
 
 struct QueryResponse {

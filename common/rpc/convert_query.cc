@@ -248,7 +248,7 @@ idl::QueryStats QueryStatsToWire(const QueryStats& stats) {
   out.samples_read = static_cast<int64_t>(stats.samples_read);
   out.newest_data_ns = stats.newest_data_ns;
   out.rollup_rows_read = static_cast<int64_t>(stats.rollup_rows_read);
-  out.failed_blocks = stats.failed_blocks;
+  if (!stats.failed_blocks.empty()) out.__set_failed_blocks(stats.failed_blocks);
   return out;
 }
 

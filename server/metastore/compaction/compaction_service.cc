@@ -20,14 +20,6 @@ using contract::RequestContext;
 
 constexpr size_t kFreeBlocksPerRead = 10'000;
 
-// The id before it, so that a list above it begins with this one.
-std::optional<Ulid> Before(const Ulid& id) {
-  if (id.bits.IsZero()) return std::nullopt;
-  Hash128 bits = id.bits;
-  if (bits.low-- == 0) --bits.high;
-  return Ulid{bits};
-}
-
 template <typename T>
 Result<T> Decoded(const Result<std::string>& answer, Result<T> (*decode)(std::string_view)) {
   if (!answer.ok()) return answer.status();

@@ -1,5 +1,5 @@
-// What a scheduler talks to, in memory and without any other rule than those that matter to it: queues, jobs with tokens, failures,
-// quarantine. Answers as the index does and tells the scheduler what changes, at once or, as the store's thread does, before the
+// What a scheduler talks to, in memory and without any other rule than those that matter to it: queues, jobs with tokens,
+// failures. Answers as the index does and tells the scheduler what changes, at once or, as the store's thread does, before the
 // answer. For tests.
 #pragma once
 

@@ -54,6 +54,8 @@ CONFINED = [
 # Slow to compile or leaking a transport: never in a header of ours.
 HEAVY = re.compile(r"^(boost/beast|boost/asio|thrift/|rocksdb/|nlohmann/|msgpack|re2/|spdlog/|google/protobuf/|yaml-cpp/|\w+\.pb\.h$)")
 
+SINGLE_THREADED = re.compile(r"brazier_(unit|test)\([^)]*\bSINGLE_THREADED\b")
+STARTS_THREAD = re.compile(r"\bstd::(jthread|thread|async)\b|\bpthread_create\b")
 BANNED_NAMES = re.compile(r"(^|_)(util|utils|helper|helpers|misc)(_|\.|$)")
 MACHINE_PATH = re.compile(r"(?<![\w.:/$}-])/(work|root|home/\w+|tmp)/\w")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
@@ -156,6 +158,16 @@ def check_units(paths):
             and f"{folder}/README.md" not in paths]
 
 
+def check_threads(sources):
+    """Units whose tests ThreadSanitizer leaves out (SINGLE_THREADED in their CMakeLists.txt) start no threads."""
+    folders = [os.path.dirname(path) for path, text in sources.items()
+               if path.endswith("CMakeLists.txt") and SINGLE_THREADED.search(text)]
+    return [("threads", path, text[:match.start()].count("\n") + 1, f"starts a thread, and {folder} is SINGLE_THREADED")
+            for path, text in sources.items() for folder in folders
+            if path.endswith((".h", ".cc")) and os.path.dirname(path) in (folder, f"tests/{folder}", f"{folder}/test")
+            for match in [STARTS_THREAD.search(text)] if match]
+
+
 PLANTED = [
     ("layers", "common/base/a.h", '// A.\n#pragma once\n#include "common/model/labels.h"\n'),
     ("layers", "server/distributor/a.cc", '#include "server/metastore/metastore.h"\n'),
@@ -184,6 +196,10 @@ def self_test():
     for rule, path, text in PLANTED:
         if rule not in [found[0] for found in check_file(path, text)]:
             yield "self-test", path, 1, f"rule '{rule}' did not fire on: {text.strip()[:80]!r}"
+    unit = {"common/a/CMakeLists.txt": "brazier_unit(SINGLE_THREADED LIBS x)", "tests/common/a/a.cc": "std::thread t(f);",
+            "common/b/CMakeLists.txt": "brazier_unit(LIBS x)", "common/b/b.cc": "std::thread t(f);"}
+    if [finding[1] for finding in check_threads(unit)] != ["tests/common/a/a.cc"]:
+        yield "self-test", "tools/check_style.py", 1, "rule 'threads' does not tell units with threads from those without"
     for path, text in CLEAN:
         for _, line, what in check_file(path, text):
             yield "self-test", path, line, f"false alarm: {what}"
@@ -197,6 +213,7 @@ def main(arguments):
                             capture_output=True, text=True).stdout.split("\n")
     paths = sorted(p for p in set(listed) if p and os.path.isfile(os.path.join(root, p)))
     findings = list(self_test())
+    sources = {}
     for path in paths:
         name = os.path.basename(path)
         if path.startswith("web/dist/") or not (name.endswith(TEXT) or name in ("dev", "run", "CMakeLists.txt")):
@@ -204,11 +221,13 @@ def main(arguments):
         if name in ("package-lock.json", "Cargo.lock"):
             continue
         with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
-            findings += [(rule, path, line, what) for rule, line, what in check_file(path, file.read())]
+            sources[path] = file.read()
+        findings += [(rule, path, line, what) for rule, line, what in check_file(path, sources[path])]
+    findings += check_threads(sources)
     findings += check_units(set(paths))
     for _, path, line, what in findings:
         print(f"{path}:{line}: {what}")
-    rules = ("self-test", "layers", "headers", "names", "sizes", "paths", "readmes")
+    rules = ("self-test", "layers", "headers", "names", "sizes", "paths", "readmes", "threads")
     failed = {finding[0] for finding in findings}
     if summary:
         print(f"{len(rules) - len(failed)} passed, {len(failed)} failed")

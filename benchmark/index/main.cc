@@ -6,7 +6,10 @@
 //   brazier-micro-index FOLDER BLOCKS [BLOCKS...]     build an index of so many blocks (or use the one that is there), measure
 //   brazier-micro-index FOLDER compact BLOCKS         likewise, then replace half of its segments; the index is removed
 //
+//   brazier-micro-index FOLDER steady SERVICES HOURS  objects and entries while services push, in virtual time; FOLDER is not used
+//
 // Ten million blocks take some ten minutes and GiB; FOLDER keeps them.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +22,7 @@
 #include "benchmark/index/look_ups.h"
 #include "benchmark/index/measure.h"
 #include "benchmark/index/remote_commits.h"
+#include "benchmark/index/steady_hours.h"
 
 namespace brazier::benchmark {
 namespace {
@@ -56,7 +60,7 @@ bool Compact(const BlockFleet& fleet, const std::string& folder, uint64_t blocks
 
 int Main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: brazier-micro-index FOLDER commit|remote ADDRESS...|[compact] BLOCKS...\n");
+    std::fprintf(stderr, "usage: brazier-micro-index FOLDER commit|remote ADDRESS...|steady SERVICES HOURS|[compact] BLOCKS...\n");
     return 2;
   }
   const std::string folder = argv[1];
@@ -73,6 +77,10 @@ int Main(int argc, char** argv) {
     }
     if (std::string(argv[i]) == "remote") {
       MeasureRemoteCommits(fleet, std::vector<std::string>(argv + i + 1, argv + argc), kCallers);
+      return 0;
+    }
+    if (std::string(argv[i]) == "steady" && i + 2 < argc) {
+      MeasureSteadyHours(static_cast<uint32_t>(std::max(1, std::atoi(argv[i + 1]))), static_cast<uint32_t>(std::max(1, std::atoi(argv[i + 2]))));
       return 0;
     }
     if (std::string(argv[i]) == "compact") {

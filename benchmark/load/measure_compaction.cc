@@ -89,7 +89,7 @@ void MeasureOne(const Options& options, uint32_t services, Report* report) {
   std::string metrics = MetricsOf(server);
   const double p50 = Quantile(metrics, "brazier_compaction_first_compaction_seconds", 0.5);
   const double p95 = Quantile(metrics, "brazier_compaction_first_compaction_seconds", 0.95);
-  const double first_cpu = Sum(metrics, OfLevel("brazier_compaction_worker_cpu_seconds_total", 1));
+  const double first_cpu = Sum(metrics, OfLevel("brazier_compaction_worker_job_cpu_seconds_sum", 1));
   const double cpu_per_1000 = first_cpu / static_cast<double>(count) * 1000;
   std::printf("  write to first compaction: p50 <= %.1f s, p95 <= %.1f s; ack p50 %.1f ms, p99 %.1f ms\n", p50, p95,
               outcome.Percentile(0.5), outcome.Percentile(0.99));
@@ -112,7 +112,7 @@ void MeasureOne(const Options& options, uint32_t services, Report* report) {
     written += out;
     std::printf("  | %d | %.0f | %.3f | %.3f | %.3f |\n", level, Sum(metrics, OfLevel("brazier_compaction_jobs_finished_total", level)),
                 Sum(metrics, OfLevel("brazier_compaction_replaced_bytes_total", level)) / gzipped, out / gzipped,
-                Sum(metrics, OfLevel("brazier_compaction_worker_cpu_seconds_total", level)) / static_cast<double>(count) * 1000);
+                Sum(metrics, OfLevel("brazier_compaction_worker_job_cpu_seconds_sum", level)) / static_cast<double>(count) * 1000);
   }
   const DiskUse disk = server.Disk();
   const double fresh = Sum(metrics, OfLevel("brazier_compaction_replaced_bytes_total", 1));

@@ -204,8 +204,11 @@ Status MetastoreRole::Parts::StartConsensus() {
   metastore_ = std::make_unique<metastore::Metastore>(metastore_options, *consensus_, *store_, clock_, registry_);
   running_.store(consensus_.get(), std::memory_order_release);
   serving_.store(metastore_.get(), std::memory_order_release);
+  // Here for a member that leads at once, as one alone does, and again whenever this one begins to lead.
   BeginStateUpgrade(*index_, *consensus_, clock_);
-  if (options_.schedules_compaction) compaction_->Start(*consensus_);
+  if (options_.schedules_compaction) {
+    compaction_->Start(*consensus_, [this] { BeginStateUpgrade(*index_, *consensus_, clock_); });
+  }
   return Status::Ok();
 }
 

@@ -1,7 +1,7 @@
 // Brings an index whose state is of an earlier version to this program's (store/index/state_version.h), by commands through
 // consensus, one after the other: a thousand blocks each, so that none holds up the others for long. Begins at once, ends by itself; a
-// failure is logged, and the next call goes on where it stopped. Only the leader gets anywhere: in a group of several members, call it
-// again when this one begins to lead. Every member must know the new version by then (docs/format/index.md).
+// failure is logged, and the next call goes on where it stopped. Only the leader gets anywhere: it is called again whenever a member
+// begins to lead. Every member must know the new version by then (docs/format/index.md).
 // Borrows everything until consensus has stopped. Thread-safe.
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <future>
 
 #include <pthread.h>
@@ -28,6 +29,13 @@ Status Await(const Call& call) {
   std::future<Status> answered = promise->get_future();
   call([promise](const Status& status) { promise->set_value(status); });
   return answered.get();
+}
+
+// Of the calling thread, which reads, merges and stores by itself.
+double ThreadCpuSeconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 const char* OutcomeName(ReturnReason reason) {
@@ -254,7 +262,9 @@ void CompactionWorker::Do(Running& running) {
     outcome.is_stopped = true;
     outcome.reason = ReturnReason::kStopping;
   } else {
+    const double cpu_s = ThreadCpuSeconds();
     outcome = runner_.Run(running.job, *running.control);
+    running.cpu_s = ThreadCpuSeconds() - cpu_s;
   }
   if (outcome.finished.has_value()) return Finish(running, outcome, start_ns);
   Return(running, outcome.reason, outcome.is_stopped ? "the worker stops" : outcome.error);
@@ -278,6 +288,7 @@ void CompactionWorker::Finish(Running& running, JobOutcome& outcome, int64_t sta
     metrics_.BytesRead(level).Add(outcome.figures.bytes_read);
     metrics_.BytesWritten(level).Add(outcome.bytes_written);
     metrics_.Profiles(level).Add(outcome.figures.profiles);
+    metrics_.JobCpuSeconds(level).Observe(running.cpu_s);
     metrics_.JobSeconds(level).Observe(static_cast<double>(clock_.MonotonicNs() - start_ns) * 1e-9);
     return;
   }

@@ -51,6 +51,7 @@ class CompactionWorker {
     contract::CompactionJob job;
     std::shared_ptr<JobControl> control;
     bool is_lost = false;  // guarded by mu_
+    double cpu_s = 0;      // of the runner's thread, over the merge
   };
   using RunningPtr = std::shared_ptr<Running>;
   // Where the answer of a pull goes; outlives the worker if it must.

@@ -39,6 +39,10 @@ struct CompactionWorkerMetrics {
     return registry.GetHistogram("brazier_compaction_worker_job_seconds", "From taking a job to the metastore's answer.",
                                  LatencyBounds(), {{"level", std::to_string(level)}});
   }
+  Histogram& JobCpuSeconds(uint32_t level) {
+    return registry.GetHistogram("brazier_compaction_worker_job_cpu_seconds", "CPU time of the merges of finished jobs.",
+                                 LatencyBounds(), {{"level", std::to_string(level)}});
+  }
 
   MetricsRegistry& registry;
   Gauge& running;

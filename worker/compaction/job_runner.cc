@@ -114,6 +114,11 @@ Result<std::optional<std::string>> JobRunner::Confirm(const block::MergeOptions&
   return merged.status();
 }
 
+bool JobRunner::IsStoreEmpty() const {
+  const auto first = store_.List("", "", 1);
+  return !first.ok() || first->empty();
+}
+
 bool JobRunner::IsMissing(const BlockMeta& block) const {
   return store_.Head(block.ObjectKey()).status().code() == Code::kNotFound;
 }
@@ -142,6 +147,7 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
   options.day_rollups = job.day_rollups;
 
   std::vector<contract::BadBlock> bad_blocks;
+  bool is_all_missing = true;
   int doubts = 0;
   int transient_failures = 0;
   int64_t pause_ns = kFirstPauseNs;
@@ -183,9 +189,14 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
         continue;
       }
       bad_blocks.push_back({.id = bad, .reason = **std::move(confirmed)});
+      is_all_missing = is_all_missing && status.code() == Code::kNotFound;
       inputs.erase(faulty);
       // Where one is missing others often are: not a merge for each.
       if (status.code() == Code::kNotFound) DropMissing(inputs, bad_blocks);
+      if (inputs.empty() && is_all_missing && (bad_blocks.size() > 1 || IsStoreEmpty())) {
+        return Returned(ReturnReason::kUnavailable, "none of " + std::to_string(bad_blocks.size()) +
+                                                        " inputs is in this worker's object store; is it the cluster's?");
+      }
       continue;
     }
     if (IsRetryable(status.code()) && ++transient_failures < kTries) {

@@ -3,7 +3,8 @@
 //
 // An input that cannot be read is read a second time, alone; when that fails too it is named as bad, and the merge starts again
 // without it. When the outputs' metadata does not fit one command, half of the inputs are done; the others go back to their queue.
-// What is unavailable is tried again, kTries times. No local disk; memory is the merge's budget and one output.
+// When none of several inputs is there, or nothing at all, the store is doubted instead (a folder that is not mounted, another bucket):
+// the job is returned as unavailable; what is truly lost the leader's scrub finds. What is unavailable is tried again, kTries times. No local disk; memory is the merge's budget and one output.
 //
 // Borrows metastore, store and clock. Thread-safe: several jobs at a time.
 #pragma once
@@ -56,6 +57,8 @@ class JobRunner {
   Result<std::optional<std::string>> Confirm(const block::MergeOptions& options, const BlockMeta& input,
                                              JobControl& control) const;
   bool IsMissing(const BlockMeta& block) const;
+  // Also when it cannot be told.
+  bool IsStoreEmpty() const;
   // Takes the inputs whose objects are not there out, and names them.
   void DropMissing(std::vector<BlockMeta>& inputs, std::vector<contract::BadBlock>& bad) const;
 

@@ -42,10 +42,13 @@ CompactionService::CompactionService(const CompactionPolicy& policy, const kv::K
 
 CompactionService::~CompactionService() { Stop(); }
 
-void CompactionService::Begin(consensus::Consensus& consensus) { consensus_ = &consensus; }
+void CompactionService::Begin(consensus::Consensus& consensus, std::function<void()> begins_to_lead) {
+  begins_to_lead_ = std::move(begins_to_lead);
+  consensus_ = &consensus;
+}
 
-void CompactionService::Start(consensus::Consensus& consensus) {
-  Begin(consensus);
+void CompactionService::Start(consensus::Consensus& consensus, std::function<void()> begins_to_lead) {
+  Begin(consensus, std::move(begins_to_lead));
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "compaction");
     Run();
@@ -96,11 +99,14 @@ Status CompactionService::Activate(uint64_t term) {
   term_ = term;
   const int64_t now_ns = NowNs();
   reconcile_at_ns_ = now_ns + kReconcileNs;
-  std::lock_guard lock(mu_);
-  is_active_ = true;
-  totals_ = {};
-  Log(LogLevel::kInfo, "compaction is scheduled here",
-      {{"term", term}, {"blocks", scheduler_.blocks_known()}, {"jobs", scheduler_.jobs().size()}});
+  {
+    std::lock_guard lock(mu_);
+    is_active_ = true;
+    totals_ = {};
+    Log(LogLevel::kInfo, "compaction is scheduled here",
+        {{"term", term}, {"blocks", scheduler_.blocks_known()}, {"jobs", scheduler_.jobs().size()}});
+  }
+  if (begins_to_lead_) begins_to_lead_();
   return Status::Ok();
 }
 

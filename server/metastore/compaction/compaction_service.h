@@ -45,9 +45,10 @@ class CompactionService final : public contract::CompactionJobs {
   ~CompactionService() override;  // stops
 
   index::QueueObserver& observer() { return *inbox_; }
-  // Once, when consensus is there. Begin() for tests, which call RunOnce() themselves.
-  void Begin(consensus::Consensus& consensus);
-  void Start(consensus::Consensus& consensus);
+  // Once, when consensus is there. Begin() for tests, which call RunOnce() themselves. begins_to_lead is called on the service's
+  // thread whenever this member has become the leader and knows the queues.
+  void Begin(consensus::Consensus& consensus, std::function<void()> begins_to_lead = {});
+  void Start(consensus::Consensus& consensus, std::function<void()> begins_to_lead = {});
   // Refuses what waits and what comes. Idempotent.
   void Stop();
   // Does what is to be done now; answers how long the thread may sleep.
@@ -101,6 +102,7 @@ class CompactionService final : public contract::CompactionJobs {
   const int64_t wall_offset_ns_;  // scheduler's time less the monotonic one
   const std::shared_ptr<SchedulerInbox> inbox_;
   std::atomic<consensus::Consensus*> consensus_{nullptr};  // set once
+  std::function<void()> begins_to_lead_;                   // set before it
 
   mutable std::mutex mu_;
   CompactionScheduler scheduler_;       // guarded by mu_

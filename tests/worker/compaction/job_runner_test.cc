@@ -117,6 +117,27 @@ TEST_F(JobRunnerTest, AllMissingInputsAreFoundWithoutAMergeForEach) {
   EXPECT_EQ(merge_.calls.size(), 3u);
 }
 
+TEST_F(JobRunnerTest, WhenNothingIsThereTheStoreIsDoubted) {
+  const auto lose = [this](uint64_t n) {
+    merge_.bad[IdOf(n)] = NotFound("no such object");
+    ASSERT_TRUE(memory_.Delete(metastore_.blocks[IdOf(n)].ObjectKey()).ok());
+  };
+  lose(1);
+  lose(2);
+  const JobOutcome of_two = Run(JobOf(1, {1, 2}));
+  EXPECT_FALSE(of_two.finished.has_value());
+  EXPECT_EQ(of_two.reason, ReturnReason::kUnavailable);
+  EXPECT_NE(of_two.error.find("is it the cluster's?"), std::string::npos);
+  // One that is lost among others that are there is lost, even when it is alone in its job.
+  const JobOutcome of_one = Run(JobOf(2, {1}));
+  ASSERT_TRUE(of_one.finished.has_value());
+  EXPECT_EQ(of_one.finished->bad.size(), 1u);
+  // In an empty store it is not: that is a folder which is not mounted.
+  for (const auto& [id, block] : metastore_.blocks) ASSERT_TRUE(memory_.Delete(block.ObjectKey()).ok());
+  const JobOutcome of_none = Run(JobOf(3, {1}));
+  EXPECT_EQ(of_none.reason, ReturnReason::kUnavailable);
+}
+
 TEST_F(JobRunnerTest, WithOnlyBadInputsItIsFinishedWithoutOutputs) {
   merge_.bad[IdOf(1)] = Corruption("one");
   merge_.bad[IdOf(2)] = Corruption("two");

@@ -3,6 +3,9 @@
 
     tools/run_tests.py [--list] [SUITE...]
 
+BRAZIER_TEST_MINUTES, when set, is how long the whole may take: what a limit from outside would cut off without a word is skipped
+and said so. Suites are in the order of what they tell.
+
 A suite builds what it needs, runs its programs with a deadline each, and counts single test cases, not programs: GoogleTest
 reports them as XML, Python's unittest through this script's own --unittest mode, the browser tests through their summary
 line. A program that crashes, hangs or reports nothing counts as one failure. The output of whatever failed is printed,
@@ -25,6 +28,8 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-* packages belong to
+STARTED = time.monotonic()
+MINUTES = float(os.environ.get("BRAZIER_TEST_MINUTES", "0"))
 JOBS = int(os.environ.get("BRAZIER_BUILD_JOBS", os.cpu_count() or 1))
 OUTPUT_TAIL_BYTES = 16_000
 TRACEBACK_BYTES = 6_000  # of one failed case: where it was, and the end of what was said
@@ -100,9 +105,20 @@ class BuildFailed(Exception):
     pass
 
 
+class NoTimeLeft(Exception):
+    pass
+
+
+def seconds_left():
+    return MINUTES * 60 - (time.monotonic() - STARTED) if MINUTES else float("inf")
+
+
 def build(preset, targets):
     directory = configure(preset)
-    code, output, seconds = run(["ninja", "-C", directory, "-j", str(JOBS), "-k", "0", "--quiet", *targets], 3000)
+    left = seconds_left()
+    code, output, seconds = run(["ninja", "-C", directory, "-j", str(JOBS), "-k", "0", "--quiet", *targets], max(1, min(3000, left)))
+    if code is None and left < 3000:
+        raise NoTimeLeft(f"building {preset} was stopped after {seconds:.0f} s, with the {MINUTES:.0f} minutes of this run over")
     if code != 0:
         raise BuildFailed(f"building {', '.join(targets[:4])}{'...' if len(targets) > 4 else ''} ({preset})", output)
     if seconds > 5:
@@ -407,6 +423,8 @@ def main(arguments):
             tally = SUITES[name][0]()
         except BuildFailed as error:
             tally = failure(*error.args)
+        except NoTimeLeft as error:
+            tally = Tally(skipped=1, notes=[f"skipped: {name}: {error}"])
         except Exception as error:  # a broken runner must not hide the other suites' results
             tally = failure(f"{name}: the runner itself: {type(error).__name__}: {error}")
         for note in tally.notes:

@@ -276,7 +276,7 @@ TEST(BlockMerge, StaysWithinItsMemory) {
   World world(3);
   std::vector<BlockMeta> segments;
   uint64_t samples = 0;
-  for (int s = 0; s < 24; ++s) {
+  for (int s = 0; s < 12; ++s) {
     std::vector<ProfileBatch> batches;
     for (uint32_t i = 0; i < 40; ++i) {
       batches.push_back(LargeBatch(world, i % 3, 4'000, 1'000));
@@ -288,7 +288,7 @@ TEST(BlockMerge, StaysWithinItsMemory) {
   for (const BlockMeta& segment : segments) bytes += segment.size;
   MergeOptions options;
   options.hour_rollups = options.day_rollups = true;
-  options.memory_bytes_max = 2 << 20;
+  options.memory_bytes_max = 1 << 20;
   EXPECT_GT(bytes, 2 * options.memory_bytes_max);
   EXPECT_GT(samples * 12, 5 * options.memory_bytes_max) << "decoded they would not fit";
   KeepingHost small;

@@ -1,9 +1,9 @@
-# brazier_unit([SINGLE_THREADED] LIBS lib...): declares the folder of the calling CMakeLists.txt as a unit.
+# brazier_unit([SINGLE_THREADED] [TESTS_ARE_LONG] LIBS lib...): declares the folder of the calling CMakeLists.txt as a unit.
 #
 # Every *.cc in the folder becomes the static library brazier_<path with underscores>; every tests/<path>/*_test.cc
 # becomes one test program, test_<path with underscores>, that ctest knows by that name without the prefix.
 function(brazier_unit)
-  cmake_parse_arguments(ARG "SINGLE_THREADED" "" "LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "SINGLE_THREADED;TESTS_ARE_LONG" "" "LIBS;TEST_LIBS" ${ARGN})
   file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   string(REPLACE "/" "_" name ${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
@@ -24,6 +24,11 @@ function(brazier_unit)
       set(single_threaded SINGLE_THREADED)
     endif()
     brazier_test(NAME ${name} ${single_threaded} SOURCES ${tests} LIBS brazier_${name} ${ARG_TEST_LIBS})
+    if(ARG_TESTS_ARE_LONG)
+      # What they compute takes longer than its optimisation. Precompiled headers go with equal options only.
+      target_compile_options(test_${name} PRIVATE -O1)
+      set_target_properties(test_${name} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
+    endif()
   endif()
 endfunction()
 

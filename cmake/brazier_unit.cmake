@@ -24,7 +24,7 @@ function(brazier_unit)
       set(single_threaded SINGLE_THREADED)
     endif()
     brazier_test(NAME ${name} ${single_threaded} SOURCES ${tests} LIBS brazier_${name} ${ARG_TEST_LIBS})
-    if(ARG_TESTS_ARE_LONG)
+    if(ARG_TESTS_ARE_LONG AND TARGET test_${name})
       # What they compute takes longer than its optimisation. Precompiled headers go with equal options only.
       target_compile_options(test_${name} PRIVATE -O1)
       set_target_properties(test_${name} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)

@@ -73,6 +73,10 @@ void RemoteMetastore::PurgeTombstones(const contract::RequestContext& context, s
   client_.PurgeTombstones(context, std::move(ids), std::move(done));
 }
 
+Status RemoteMetastore::ReportSuspectBlock(const contract::RequestContext& context, const Ulid& id, const std::string& why) {
+  return client_.ReportSuspectBlock(context, id, why);
+}
+
 Status RemoteMetastore::Heartbeat(const contract::RequestContext& context, const Member& member) {
   const Status heartbeat = client_.Heartbeat(context, member);
   Remember(heartbeat.ok() ? client_.Ready() : heartbeat);

@@ -26,6 +26,7 @@
 #include "server/metastore/group/raft_endpoint.h"
 #include "server/metastore/metastore_role.h"
 #include "server/query_frontend/query_frontend.h"
+#include "server/query_frontend/suspect_reporter.h"
 #include "store/object/filesystem_object_store.h"
 #include "worker/compaction/compaction_worker.h"
 #include "worker/query_backend/query_backend.h"
@@ -116,6 +117,7 @@ class Process::Impl {
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<compaction::CompactionWorker> compaction_worker_;
   std::unique_ptr<distributor::Distributor> distributor_;
+  std::unique_ptr<query_frontend::SuspectReporter> suspect_reporter_;
   std::unique_ptr<query_frontend::QueryFrontend> query_frontend_;
   std::unique_ptr<Doors> doors_;
   bool stopped_ = false;
@@ -285,8 +287,10 @@ void Process::Impl::StartFrontRoles() {
         DistributorOptionsOf(config_), SegmentWriters(), clock_, random_, metrics_);
   }
   if (roles_.query_frontend) {
+    suspect_reporter_ = std::make_unique<query_frontend::SuspectReporter>(*metastore_, clock_, metrics_);
     query_frontend_ = std::make_unique<query_frontend::QueryFrontend>(
-        QueryFrontendOptionsOf(config_), *metastore_, QueryBackends(), clock_, metrics_);
+        QueryFrontendOptionsOf(config_), *metastore_, QueryBackends(), clock_, metrics_,
+        [reporter = suspect_reporter_.get()](const Ulid& block, const std::string& why) { reporter->Report(block, why); });
   }
 }
 
@@ -336,6 +340,7 @@ void Process::Impl::Stop() {
   if (pipeline_loop_) pipeline_loop_->Stop();
   doors_.reset();
   query_frontend_.reset();
+  suspect_reporter_.reset();
   distributor_.reset();
   compaction_worker_.reset();
   membership_.reset();

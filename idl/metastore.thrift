@@ -213,6 +213,13 @@ struct HeartbeatRequest {
   2: Member member;
 }
 
+// Somebody failed to read the object of this block.
+struct ReportSuspectBlockRequest {
+  1: types.RequestHeader header = {};
+  2: binary id = "";               // 16 bytes, as in BlockMeta
+  3: string why = "";              // for people
+}
+
 struct MemberList {
   1: i64 version = 0;              // grows when the list changes
   2: list<Member> members = [];    // sorted by id
@@ -241,6 +248,8 @@ service MetastoreService {
   FindBlocksResponse findBlocks(1: FindBlocksRequest request) throws (1: types.BrazierError error);
   types.TenantStats tenantStats(1: TenantStatsRequest request) throws (1: types.BrazierError error);
   void heartbeat(1: HeartbeatRequest request) throws (1: types.BrazierError error);
+  // The leader looks at the block soon and quarantines it if it cannot read it either. Nothing is promised: reports may be dropped.
+  void reportSuspectBlock(1: ReportSuspectBlockRequest request) throws (1: types.BrazierError error);
   MemberList members(1: types.RequestHeader header) throws (1: types.BrazierError error);
   void ready(1: types.RequestHeader header) throws (1: types.BrazierError error);
   // What the index alone answers. All see every addBlocks that was answered before the call.

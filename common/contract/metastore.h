@@ -215,6 +215,11 @@ class Metastore {
                                std::function<void(Result<PurgeTombstonesResponse>)> done) {
     done(NotThere("purge of tombstones"));
   }
+  // Somebody failed to read the block's object: the leader looks at it soon and quarantines the block if it cannot read it either.
+  // `why` is for people. Idempotent; an unknown block is OK. Nothing is promised: reports may be dropped.
+  virtual Status ReportSuspectBlock(const RequestContext& context, const Ulid& id, const std::string& why) {
+    return NotThere("check of suspect blocks");
+  }
   // Soft state: a process says that it lives; members whose heartbeats stop for MemberList::kTtlMs are forgotten.
   virtual Status Heartbeat(const RequestContext& context, const Member& member) = 0;
   virtual Result<MemberList> Members(const RequestContext& context) = 0;

@@ -281,6 +281,17 @@ Status MetastoreClient::Heartbeat(const contract::RequestContext& context, const
       });
 }
 
+Status MetastoreClient::ReportSuspectBlock(const contract::RequestContext& context, const Ulid& id, const std::string& why) {
+  idl::ReportSuspectBlockRequest wire;
+  wire.id = IdsToWire({id});
+  wire.why = why;
+  return impl_->channel.Call(
+      context, "reportSuspectBlock", [&](const Protocol& protocol, const idl::RequestHeader& header) {
+        wire.header = header;
+        idl::MetastoreServiceClient(protocol).reportSuspectBlock(wire);
+      });
+}
+
 Result<MemberList> MetastoreClient::Members(const contract::RequestContext& context) {
   idl::MemberList members;
   RETURN_IF_ERROR(impl_->channel.Call(

@@ -5,6 +5,7 @@
 
 #include "common/rpc/blocking_answer.h"
 #include "common/rpc/convert_compaction.h"
+#include "common/rpc/convert_lifecycle.h"
 #include "common/rpc/convert_metastore.h"
 #include "common/rpc/rpc_limits.h"
 #include "common/rpc/service_calls.h"
@@ -16,6 +17,7 @@ namespace brazier::rpc {
 namespace {
 
 // Room for the envelope of the answer and the headers of its parts.
+constexpr size_t kSuspectReasonBytesMax = 1'000;
 constexpr size_t kAnswerBytesMax = (64u << 20) - (1u << 20);
 
 Status CheckSize(const std::vector<idl::EncodedBlockMeta>& blocks, size_t bytes, const char* advice) {
@@ -188,6 +190,13 @@ class MetastoreHandler final : public idl::MetastoreServiceIf {
   void heartbeat(const idl::HeartbeatRequest& request) override {
     calls_.Run("heartbeat", request.header, [&](const contract::RequestContext& context) {
       return metastore_.Heartbeat(context, MemberFromWire(request.member));
+    });
+  }
+
+  void reportSuspectBlock(const idl::ReportSuspectBlockRequest& request) override {
+    calls_.Run("reportSuspectBlock", request.header, [&](const contract::RequestContext& context) -> Status {
+      ASSIGN_OR_RETURN(const Ulid id, OneIdFromWire(request.id));
+      return metastore_.ReportSuspectBlock(context, id, request.why.substr(0, kSuspectReasonBytesMax));
     });
   }
 

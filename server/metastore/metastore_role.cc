@@ -90,6 +90,7 @@ class MetastoreRole::Parts final : public GroupHost {
   const kv::KeyValueStore& store() const { return *store_; }
   GroupAdmin& admin() { return admin_; }
   CompactionService& compaction() { return *compaction_; }
+  Status ReportSuspect(const Ulid& id) { return lifecycle_ ? lifecycle_->ReportSuspect(id) : Status::Ok(); }
   contract::Lifecycle* lifecycle() { return lifecycle_ ? &lifecycle_->service() : nullptr; }
   std::string Waiting() const { return keeper_.Waiting(); }
 
@@ -326,6 +327,11 @@ void MetastoreRole::PurgeTombstones(const contract::RequestContext& context, std
                             std::function<void(Result<contract::PurgeTombstonesResponse>)> done) {
   if (auto* metastore = parts_->metastore()) return metastore->PurgeTombstones(context, std::move(ids), std::move(done));
   done(NoGroup());
+}
+
+Status MetastoreRole::ReportSuspectBlock(const contract::RequestContext&, const Ulid& id, const std::string& why) {
+  Log(LogLevel::kWarn, "somebody cannot read a block", {{"block", id.ToString()}, {"why", why}});
+  return parts_->ReportSuspect(id);
 }
 
 Status MetastoreRole::Heartbeat(const contract::RequestContext& context, const Member& member) {

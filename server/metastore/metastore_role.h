@@ -90,6 +90,7 @@ class MetastoreRole final : public contract::Metastore {
                      std::function<void(Result<contract::ReplaceBlocksResponse>)> done) override;
   void PurgeTombstones(const contract::RequestContext& context, std::vector<Ulid> ids,
                        std::function<void(Result<contract::PurgeTombstonesResponse>)> done) override;
+  Status ReportSuspectBlock(const contract::RequestContext& context, const Ulid& id, const std::string& why) override;
   Status Heartbeat(const contract::RequestContext& context, const Member& member) override;
   Result<MemberList> Members(const contract::RequestContext& context) override;
   Result<contract::PlacementResponse> Placement(const contract::RequestContext& context, const std::string& tenant,

@@ -191,6 +191,33 @@ class LifecycleTest(unittest.TestCase):
         self.assertEqual(client.total(CPU_TYPE), 21)
         self.assertIn("the last scrub ended", self.ctl("scrub", "status"))
 
+    def test_a_block_that_queries_cannot_read_is_quarantined_soon(self):
+        client = self.start("--compaction.concurrency=0")
+        client.push(cpu_profile({"main;damaged_one": 5}), service="a")
+        client.push(cpu_profile({"main;kept_one": 9}), service="b")
+        self.assertEqual(client.total(CPU_TYPE), 14)
+        damaged = self.objects_with("damaged_one")[0]
+        with open(damaged, "r+b") as file:
+            data = file.read()
+            file.seek(20)
+            file.write(bytes([data[20] ^ 1]))
+
+        def total():
+            try:
+                return client.total(CPU_TYPE)
+            except AssertionError:  # the clear error of the first queries
+                return None
+
+        # The backend may remember what it read before the damage: a restart does not.
+        self.cluster.stop()
+        self.cluster.start()
+        client = Client(self.cluster, "red")
+        self.assertIsNone(total(), "the first query says what it cannot read")
+        self.assertEqual(until(total, "queries answer without the block", 30), 9)
+        blocks = self.ctl("quarantine", "list", "--json")["blocks"]
+        self.assertEqual([os.path.basename(b["object_key"]) for b in blocks], [os.path.basename(damaged)])
+        self.assertIn("read failed: ", blocks[0]["reason"])
+
     def test_orphans_go_and_strays_stay(self):
         client = self.start("--compaction.concurrency=0")
         client.push(cpu_profile({"main;work": 5}))

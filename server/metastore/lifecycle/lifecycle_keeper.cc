@@ -19,6 +19,10 @@ LifecycleKeeper::LifecycleKeeper(const LifecycleOptions& options, std::unique_pt
         options.scrub, *index_, *objects, clock, metrics_, [this](int64_t ns) { return scrub_loop_->signal().Sleep(ns); },
         [this] { scrub_loop_->signal().Wake(); });
     scrub_loop_ = std::make_unique<StepLoop>("scrub", Scrub::kPauseNs, [this] { scrub_->RunOnce(); });
+    suspects_ = std::make_unique<Suspects>(
+        options.scrub.bytes_per_second, *index_, *objects, clock, metrics_,
+        [this](int64_t ns) { return suspects_loop_->signal().Sleep(ns); }, [this] { suspects_loop_->signal().Wake(); });
+    suspects_loop_ = std::make_unique<StepLoop>("suspects", Suspects::kPauseNs, [this] { suspects_->RunOnce(); });
   }
   service_ = std::make_unique<LifecycleService>(*index_, scrub_.get(), std::move(compaction), clock);
 }
@@ -26,19 +30,19 @@ LifecycleKeeper::LifecycleKeeper(const LifecycleOptions& options, std::unique_pt
 LifecycleKeeper::~LifecycleKeeper() { Stop(); }
 
 void LifecycleKeeper::Start() {
-  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get()}) {
+  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get(), suspects_loop_.get()}) {
     if (loop != nullptr) loop->Start();
   }
 }
 
 void LifecycleKeeper::RequestStop() {
-  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get()}) {
+  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get(), suspects_loop_.get()}) {
     if (loop != nullptr) loop->RequestStop();
   }
 }
 
 void LifecycleKeeper::Stop() {
-  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get()}) {
+  for (StepLoop* loop : {retention_loop_.get(), janitor_loop_.get(), scrub_loop_.get(), suspects_loop_.get()}) {
     if (loop != nullptr) loop->Stop();
   }
 }

@@ -1,4 +1,4 @@
-// LifecycleKeeper: retention, janitor and scrub of one member, each with a thread of its own, and the service over them. The loops do
+// LifecycleKeeper: retention, janitor, scrub and the check of suspects of one member, each with a thread of its own, and the service over them. The loops do
 // something only while their member leads.
 //
 // Owned by MetastoreRole. To stop: RequestStop(), then consensus, then Stop(). Borrows everything it is given.
@@ -13,6 +13,7 @@
 #include "server/metastore/lifecycle/retention.h"
 #include "server/metastore/lifecycle/scrub.h"
 #include "server/metastore/lifecycle/step_loop.h"
+#include "server/metastore/lifecycle/suspects.h"
 
 namespace brazier::metastore {
 
@@ -36,6 +37,8 @@ class LifecycleKeeper {
   void RequestStop();
   void Stop();
   contract::Lifecycle& service() { return *service_; }
+  // Somebody failed to read the block. As Suspects::Report; OK, and nothing, without an object store.
+  Status ReportSuspect(const Ulid& id) { return suspects_ ? suspects_->Report(id) : Status::Ok(); }
 
  private:
   const std::unique_ptr<LifecycleIndex> index_;
@@ -43,8 +46,9 @@ class LifecycleKeeper {
   Retention retention_;
   std::unique_ptr<Janitor> janitor_;
   std::unique_ptr<Scrub> scrub_;
+  std::unique_ptr<Suspects> suspects_;
   std::unique_ptr<LifecycleService> service_;
-  std::unique_ptr<StepLoop> retention_loop_, janitor_loop_, scrub_loop_;
+  std::unique_ptr<StepLoop> retention_loop_, janitor_loop_, scrub_loop_, suspects_loop_;
 };
 
 }  // namespace brazier::metastore

@@ -10,8 +10,9 @@
 namespace brazier::metastore {
 
 struct LifecycleMetrics {
-  explicit LifecycleMetrics(MetricsRegistry& registry)
-      : tombstones(registry.GetGauge("brazier_lifecycle_tombstones_count",
+  explicit LifecycleMetrics(MetricsRegistry& r)
+      : registry(r),
+        tombstones(registry.GetGauge("brazier_lifecycle_tombstones_count",
                                      "Removed blocks whose objects are not deleted yet.")),
         tombstones_bytes(registry.GetGauge("brazier_lifecycle_tombstones_bytes", "Bytes of their objects.")),
         tombstones_oldest_seconds(registry.GetGauge("brazier_lifecycle_tombstones_oldest_seconds",
@@ -52,11 +53,17 @@ struct LifecycleMetrics {
     }
   }
 
+  // Outcome: "quarantined", "whole", "gone", "doubted".
+  Counter& Suspects(const char* outcome) {
+    return registry.GetCounter("brazier_lifecycle_suspect_blocks_total",
+                               "Blocks that somebody failed to read, by what the leader found.", {{"outcome", outcome}});
+  }
   static Gauge& ScrubFindings(MetricsRegistry& registry, const char* kind) {
     return registry.GetGauge("brazier_lifecycle_scrub_findings_count", "What the last scrub found, by kind.",
                              {{"kind", kind}});
   }
 
+  MetricsRegistry& registry;
   Gauge& tombstones;
   Gauge& tombstones_bytes;
   Gauge& tombstones_oldest_seconds;

@@ -12,6 +12,7 @@
 #include "server/metastore/index_state_machine.h"
 #include "server/metastore/metastore.h"
 #include "server/metastore/rebuild/block_clock.h"
+#include "server/metastore/rebuild/findings.h"
 #include "store/block/block_writer.h"
 #include "store/object/memory_object_store.h"
 #include "tests/server/metastore/fake_consensus.h"

@@ -209,7 +209,7 @@ class LifecycleTest(unittest.TestCase):
                 return None
 
         # The backend may remember what it read before the damage: a restart does not.
-        self.cluster.stop()
+        self.cluster.process.kill()
         self.cluster.start()
         client = Client(self.cluster, "red")
         self.assertIsNone(total(), "the first query says what it cannot read")

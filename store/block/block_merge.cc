@@ -251,6 +251,10 @@ class Merger {
     out.meta.id = OutputId(options_, metas_, tenant, output_number_);
     out.meta.shard = options_.shard;
     out.meta.level = options_.level;
+    // At once: a string that grows to tens of megabytes by doubling holds twice that while it is copied, and leaves holes.
+    uint64_t expected = 0;
+    for (const Service* service : extent.services) expected += service->output_bytes;
+    out.object.reserve(std::min(BlockBytesMax(), static_cast<uint64_t>(static_cast<double>(expected) * extent.share)));
     if (!numbering.shared().empty()) {
       const auto parts = numbering.Encode(symbols.table(), numbering.shared());
       out.meta.symbols.push_back({tenant, AppendSection(SectionKind::kSharedSymbols, {parts.text, parts.numbers, {}},

@@ -9,6 +9,8 @@ from client import Client, cpu_profile
 from load import Load
 from metastore_group import MemberClient, MetastoreMembers, SevenProcesses, finish_ctl, members_at, roles_of, start_ctl
 
+# A hundred by hand (docs/benchmark.md); a few in the suite.
+FREEZES = int(os.environ.get("BRAZIER_TEST_FREEZES", "3"))
 SEED = int(os.environ.get("BRAZIER_TEST_SEED", str(int(time.time()))))
 
 
@@ -126,6 +128,30 @@ class FailoverTest(unittest.TestCase):
         self.load.run(self.cluster, stop_leader)
         print(f"longest pause {meter.longest_s:.2f} s", flush=True)
         self.assertLess(meter.longest_s, 10)
+        self.finish()
+
+    def test_leaders_that_hang_come_back_without_hands(self):
+        """Every time another one leads, and who hung has caught up within 10 s of its release."""
+        meter = PauseMeter(self.load)
+        back_s = []
+
+        def freeze_leaders():
+            for i in range(FREEZES):
+                meter.run_for(0.2)
+                process = self.cluster.members[self.cluster.leader_index()]
+                process.child.send_signal(signal.SIGSTOP)
+                try:
+                    count, deadline = len(self.load.acknowledged), time.monotonic() + 10
+                    while len(self.load.acknowledged) < count + 4:  # more than what was under way
+                        self.assertLess(time.monotonic(), deadline, f"round {i}: nobody else leads")
+                        meter.run_for(0.1)
+                finally:
+                    process.child.send_signal(signal.SIGCONT)
+                released = time.monotonic()
+                self.cluster.await_well(timeout_s=10)
+                back_s.append(time.monotonic() - released)
+        self.load.run(self.cluster, freeze_leaders)
+        print(f"{FREEZES} times: longest pause {meter.longest_s:.2f} s, well again after at most {max(back_s):.2f} s", flush=True)
         self.finish()
 
     def test_a_leader_that_is_stopped_hands_over(self):

@@ -27,7 +27,7 @@ Status Suspects::Report(const Ulid& id) {
       return ResourceExhausted(std::to_string(kWaitingMax) + " suspect blocks wait to be checked").WithReason("suspects");
     }
     known_.insert(id);
-    waiting_.push_back(id);
+    waiting_.push_back({id});
   }
   if (wake_) wake_();
   return Status::Ok();
@@ -44,14 +44,12 @@ void Suspects::RunOnce() {
         return;
       }
       if (waiting_.empty()) return;
-      id = waiting_.front();
+      id = waiting_.front().id;
     }
     const Result<Verdict> verdict = Check(id);
     if (!verdict.ok()) {
       if (verdict.status().code() == Code::kCancelled) return;
-      // About the moment, not about the block: it stays first in the line.
-      Log(LogLevel::kWarn, "a suspect block cannot be checked now", {{"block", id.ToString()}, {"error", verdict.status().ToString()}});
-      return;
+      return PutOff(id, verdict.status());
     }
     Settle(id, *verdict);
   }
@@ -70,12 +68,32 @@ void Suspects::Settle(const Ulid& id, Verdict verdict) {
         {{"block", id.ToString()}});
   }
   std::lock_guard lock(mu_);
-  // The line was emptied meanwhile when another member led for a moment.
-  if (!waiting_.empty() && waiting_.front() == id) waiting_.pop_front();
+  TakeFirst(id);
   known_.erase(id);
   // Of one that is doubted, too: it is not read again and again.
   const bool rests = verdict == Verdict::kWhole || verdict == Verdict::kDoubted;
   if (rests && whole_ns_.size() < kWaitingMax) whole_ns_[id] = clock_.MonotonicNs();
+}
+
+// Most such errors are about the moment and not about the block; one that is not must not hold up the others.
+void Suspects::PutOff(const Ulid& id, const Status& error) {
+  std::lock_guard lock(mu_);
+  std::optional<Waiting> first = TakeFirst(id);
+  const bool stays = first.has_value() && ++first->tries < kTriesMax;
+  Log(LogLevel::kWarn, stays ? "a suspect block cannot be checked now" : "a suspect block cannot be checked and is forgotten",
+      {{"block", id.ToString()}, {"error", error.ToString()}});
+  if (stays) {
+    waiting_.push_back(*first);
+  } else {
+    known_.erase(id);
+  }
+}
+
+std::optional<Suspects::Waiting> Suspects::TakeFirst(const Ulid& id) {
+  if (waiting_.empty() || waiting_.front().id != id) return std::nullopt;
+  const Waiting first = waiting_.front();
+  waiting_.pop_front();
+  return first;
 }
 
 Result<Suspects::Verdict> Suspects::Check(const Ulid& id) {

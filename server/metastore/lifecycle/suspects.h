@@ -6,6 +6,8 @@
 // kWholeForNs, whoever reports it. Missing objects are believed kMissingPerHourMax times an hour, and never while the store is
 // empty: more is likely to be the wrong bucket, or one that is not mounted, which the scrub tells apart (scrub.h).
 //
+// When store, group or index do not answer, the block goes to the end of the line, kTriesMax times; then it is forgotten.
+//
 // Bounds: kWaitingMax blocks wait, more are refused; kWaitingMax found whole are remembered. 4 MiB of an object at a time.
 // Borrows everything. RunOnce by one thread, the rest by any.
 #pragma once
@@ -14,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -32,6 +35,7 @@ class Suspects {
   static constexpr size_t kWaitingMax = 1'000;
   static constexpr int64_t kWholeForNs = 600 * kNsPerSecond;
   static constexpr size_t kMissingPerHourMax = 100;
+  static constexpr int kTriesMax = 12;  // a minute
 
   // `wake` ends the pause of the loop that calls RunOnce.
   Suspects(uint64_t bytes_per_second, LifecycleIndex& index, object::ObjectStore& objects, const Clock& clock,
@@ -43,9 +47,16 @@ class Suspects {
 
  private:
   enum class Verdict { kWhole, kGone, kBad, kDoubted };
+  struct Waiting {
+    Ulid id;
+    int tries = 0;
+  };
   Result<Verdict> Check(const Ulid& id);
   bool MayBelieveMissing();
   void Settle(const Ulid& id, Verdict verdict);
+  void PutOff(const Ulid& id, const Status& error);
+  // The first in the line, if it is this one; it is emptied when another member leads for a moment.
+  std::optional<Waiting> TakeFirst(const Ulid& id);  // REQUIRES: mu_ is held
 
   LifecycleIndex& index_;
   object::ObjectStore& objects_;
@@ -57,7 +68,7 @@ class Suspects {
   std::deque<int64_t> missing_ns_;    // likewise: when blocks were quarantined as missing in the last hour
 
   std::mutex mu_;
-  std::deque<Ulid> waiting_;          // guarded by mu_
+  std::deque<Waiting> waiting_;       // guarded by mu_
   std::set<Ulid> known_;              // guarded by mu_: those that wait
   std::map<Ulid, int64_t> whole_ns_;  // guarded by mu_: when it was found whole
 };

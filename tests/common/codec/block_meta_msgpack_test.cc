@@ -2,7 +2,6 @@
 
 #include <random>
 
-#define MSGPACK_NO_BOOST
 #include <gtest/gtest.h>
 
 #include <msgpack.hpp>

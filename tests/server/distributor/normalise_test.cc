@@ -186,7 +186,9 @@ TEST(Normalise, IdentitiesOfASplitDoNotDependOnTheOrderOfSamples) {
     }
     ASSERT_EQ(identities.size(), 2u);
     EXPECT_EQ(identities["unknown_service"], kIdentity);
-    if (reverse) EXPECT_EQ(identities, first);
+    if (reverse) {
+      EXPECT_EQ(identities, first);
+    }
     first = identities;
   }
 }

@@ -274,7 +274,9 @@ class ModelRun {
                const auto replaced = DecodeReplaceBlocksAnswer(answer);
                bool done = false;
                ASSERT_EQ(replaced.status().code(), model_.Replace(outputs, ids, time_ns, &done));
-               if (replaced.ok()) ASSERT_EQ(replaced->already_done, done);
+               if (replaced.ok()) {
+                 ASSERT_EQ(replaced->already_done, done);
+               }
              }};
     return last_;
   }

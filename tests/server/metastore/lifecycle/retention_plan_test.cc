@@ -265,10 +265,14 @@ TEST(RetentionPlan, NeverRemovesWhatALimitDoesNotAskFor) {
       has_own_left = true;
       EXPECT_FALSE(is_expired(block));
       const RetentionPolicy& policy = policies[block.tenant];
-      if (!block.tenant.empty() && policy.bytes_max > 0) EXPECT_LE(bytes[block.tenant], policy.bytes_max);
+      if (!block.tenant.empty() && policy.bytes_max > 0) {
+        EXPECT_LE(bytes[block.tenant], policy.bytes_max);
+      }
     }
     if (has_own_left) {
-      if (input.total_bytes_max > 0) EXPECT_LE(total, input.total_bytes_max);
+      if (input.total_bytes_max > 0) {
+        EXPECT_LE(total, input.total_bytes_max);
+      }
       EXPECT_GE(freed, input.bytes_to_free);
     }
   }

@@ -258,7 +258,9 @@ TEST_F(ScrubTest, AWrongBucketQuarantinesNothing) {
   Make();
   for (uint64_t n = 1; n <= 300; ++n) {
     const BlockMeta block = Put(n);
-    if (n > 150) ASSERT_TRUE(memory.Delete(block.ObjectKey()).ok());
+    if (n > 150) {
+      ASSERT_TRUE(memory.Delete(block.ObjectKey()).ok());
+    }
   }
   const auto report = Run(true);
   EXPECT_EQ(report.missing, 150u);

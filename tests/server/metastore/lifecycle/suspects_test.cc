@@ -126,6 +126,30 @@ TEST_F(SuspectsTest, AStoreThatDoesNotAnswerIsNoVerdict) {
   EXPECT_EQ(index.state.quarantined.size(), 1u) << "it is still in the line";
 }
 
+TEST_F(SuspectsTest, ABlockThatCanNeverBeCheckedHoldsUpNobody) {
+  const BlockMeta stuck = Put(1);
+  const BlockMeta bad = Put(2);
+  Damage(stuck);
+  Damage(bad);
+  index.failure = Unavailable("no quorum");
+  ASSERT_TRUE(suspects.Report(stuck.id).ok());
+  ASSERT_TRUE(suspects.Report(bad.id).ok());
+  suspects.RunOnce();
+  index.failure = Status();
+  suspects.RunOnce();
+  EXPECT_EQ(index.state.quarantined.size(), 2u) << "the one behind it, then it again";
+  const BlockMeta never = Put(3);
+  Damage(never);
+  index.failure = Unavailable("no quorum");
+  ASSERT_TRUE(suspects.Report(never.id).ok());
+  for (int i = 0; i < Suspects::kTriesMax; ++i) suspects.RunOnce();
+  index.failure = Status();
+  suspects.RunOnce();
+  EXPECT_EQ(index.state.quarantined.size(), 2u) << "forgotten";
+  Suspect(never);
+  EXPECT_EQ(index.state.quarantined.size(), 3u) << "until it is reported again";
+}
+
 TEST_F(SuspectsTest, OnlyTheLeaderLooks) {
   const BlockMeta block = Put(1);
   Damage(block);

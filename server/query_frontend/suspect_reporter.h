@@ -1,5 +1,6 @@
 // SuspectReporter: tells the metastore of blocks that queries failed to read, behind the queries' backs: Report() only notes the block,
-// a thread of its own calls. A block is told once in kRepeatNs; a report that fails is dropped, the next failure brings it again.
+// a thread of its own calls. A block is told once in kRepeatNs; a report that fails is dropped, a query
+// that fails after that time brings it again.
 //
 // Bounds: kWaitingMax blocks wait, more are dropped; a call has kCallNs. Borrows everything; owns its thread. Thread-safe.
 #pragma once

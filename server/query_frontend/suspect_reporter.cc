@@ -51,8 +51,17 @@ void SuspectReporter::Run() {
     }
     const contract::RequestContext context{"suspect-" + suspect.first.ToString(), clock_.MonotonicNs() + kCallNs, nullptr};
     const Status status = metastore_.ReportSuspectBlock(context, suspect.first, suspect.second);
-    (status.ok() ? reported_ : dropped_).Add();
-    if (status.ok()) continue;
+    if (status.ok()) {
+      reported_.Add();
+      continue;
+    }
+    {
+      std::lock_guard lock(mu_);
+      if (const auto told = told_ns_.find(suspect.first); told != told_ns_.end()) {
+        told->second = clock_.MonotonicNs() - kRepeatNs + kRetryNs;
+      }
+    }
+    dropped_.Add();
     Log(LogLevel::kWarn, "a block that cannot be read was not reported",
         {{"block", suspect.first.ToString()}, {"error", status.ToString()}});
   }

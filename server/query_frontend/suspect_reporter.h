@@ -1,6 +1,6 @@
 // SuspectReporter: tells the metastore of blocks that queries failed to read, behind the queries' backs: Report() only notes the block,
-// a thread of its own calls. A block is told once in kRepeatNs; a report that fails is dropped, a query
-// that fails after that time brings it again.
+// a thread of its own calls. A block is told once in kRepeatNs; a report that fails is dropped, and the
+// next query that fails kRetryNs later brings it again.
 //
 // Bounds: kWaitingMax blocks wait, more are dropped; a call has kCallNs. Borrows everything; owns its thread. Thread-safe.
 #pragma once
@@ -21,6 +21,7 @@ namespace brazier::query_frontend {
 class SuspectReporter {
  public:
   static constexpr int64_t kRepeatNs = 20 * kNsPerSecond;
+  static constexpr int64_t kRetryNs = 2 * kNsPerSecond;
   static constexpr int64_t kCallNs = 10 * kNsPerSecond;
   static constexpr size_t kWaitingMax = 1'000;
 

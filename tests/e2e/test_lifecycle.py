@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
 import unittest
 import urllib.request
 
-from client import CPU_TYPE, Client, cpu_profile, flame_paths
+from client import CPU_TYPE, LONG_AGO_MS, Client, cpu_profile, far_future_ms, flame_paths
 from cluster import BINARY, Monolith
 from objects import files_with, object_files
 
@@ -44,6 +45,9 @@ class LifecycleTest(unittest.TestCase):
                               timeout=120, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, expected, f"{args}: {done.stdout}{done.stderr}{self.cluster.process.log()}")
         return json.loads(done.stdout) if "--json" in args else done.stdout + done.stderr
+
+    def objects_in(self, folder):
+        return [path for path in object_files(self.cluster.objects_dir) if folder in path]
 
     def objects_with(self, text):
         return files_with(self.cluster.objects_dir, text)
@@ -217,6 +221,58 @@ class LifecycleTest(unittest.TestCase):
         blocks = self.ctl("quarantine", "list", "--json")["blocks"]
         self.assertEqual([os.path.basename(b["object_key"]) for b in blocks], [os.path.basename(damaged)])
         self.assertIn("read failed: ", blocks[0]["reason"])
+        answer = client.rpc("SelectMergeStacktraces", dict(
+            profileTypeID=CPU_TYPE, labelSelector="{}", start=str(LONG_AGO_MS), end=str(far_future_ms())))
+        self.assertIn(os.path.basename(damaged), answer.headers.get("x-query-failed-blocks", ""), "the answer names it")
+
+    def test_a_lost_block_is_quarantined_soon_and_a_store_that_is_away_loses_none(self):
+        client = self.start("--scrub.interval=0")
+        for n in range(6):
+            client.push(cpu_profile({f"main;old{n}": 5}), service=f"s{n}")
+        self.ctl("compaction", "force")
+        # All segments become one block, and their objects go.
+        until(lambda: not self.objects_in("/segments/"), "inputs are deleted")
+        self.ctl("compaction", "pause")
+        for n in range(2):
+            client.push(cpu_profile({f"main;new{n}": 7}), service=f"t{n}")
+        self.assertEqual(client.total(CPU_TYPE), 44)
+
+        def total():
+            try:
+                return client.total(CPU_TYPE)
+            except AssertionError:
+                return None
+
+        def restart():
+            # A backend may answer from what it remembers.
+            nonlocal client
+            self.cluster.process.kill()
+            self.cluster.start()
+            client = Client(self.cluster, "red")
+
+        folder, away = self.cluster.objects_dir, self.cluster.objects_dir + ".away"
+        os.rename(folder, away)
+        os.mkdir(folder)
+        restart()
+        self.assertIsNone(total(), "nothing can be read")
+        report = self.ctl("scrub", "--repair", "--wait", "--json", expected=FOUND_WRONG)
+        self.assertIn("is this the right bucket, and mounted?", report["findings"][0])
+        self.assertGreaterEqual(report["missing"], 3)
+        self.assertIsNone(total())
+        time.sleep(1)
+        self.assertEqual(self.ctl("quarantine", "list", "--json")["blocks"], [])
+        shutil.rmtree(folder)
+        os.rename(away, folder)
+        restart()
+        self.assertEqual(until(total, "everything is back", 30), 44)
+
+        compacted, segment = self.objects_in("/blocks/")[0], self.objects_in("/segments/")[0]
+        for lost in (compacted, segment):
+            os.remove(lost)
+        restart()
+        self.assertEqual(until(total, "queries answer without both", 30), 7)
+        blocks = self.ctl("quarantine", "list", "--json")["blocks"]
+        self.assertEqual({os.path.basename(b["object_key"]) for b in blocks}, {os.path.basename(p) for p in (compacted, segment)})
 
     def test_orphans_go_and_strays_stay(self):
         client = self.start("--compaction.concurrency=0")

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <string>
 
@@ -38,6 +39,8 @@ class ControlledObjectStore final : public object::ObjectStore {
     std::lock_guard lock(mu_);
     read_failure_ = std::move(status);
   }
+  // REQUIRES: nobody lists meanwhile
+  void BeforeLists(std::function<void()> hook) { before_lists_ = std::move(hook); }
   // Deletes that were asked for, refused ones included.
   int deletes() {
     std::lock_guard lock(mu_);
@@ -78,6 +81,7 @@ class ControlledObjectStore final : public object::ObjectStore {
   }
   Result<std::vector<object::ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                                size_t limit) override {
+    if (before_lists_) before_lists_();
     RETURN_IF_ERROR(ReadFailure());
     return below_.List(prefix, start_after, limit);
   }
@@ -97,6 +101,7 @@ class ControlledObjectStore final : public object::ObjectStore {
   }
 
   object::ObjectStore& below_;
+  std::function<void()> before_lists_;
   std::mutex mu_;
   std::condition_variable changed_;
   std::string hold_;  // guarded by mu_

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "store/object/block_folders.h"
+
 namespace brazier::compaction {
 namespace {
 
 using contract::ReturnReason;
+
+constexpr const char* kCameBack = "inputs that were missing are there again; was the object store away?";
 
 // Calls until it is not a transient failure any more; OK, an error, or kCancelled when the job was stopped meanwhile.
 template <typename Call>
@@ -114,19 +118,21 @@ Result<std::optional<std::string>> JobRunner::Confirm(const block::MergeOptions&
   return merged.status();
 }
 
-bool JobRunner::IsStoreEmpty() const {
-  const auto first = store_.List("", "", 1);
-  return !first.ok() || first->empty();
+bool JobRunner::MayBelieveMissing() const {
+  const Result<bool> holds_blocks = object::HoldsBlocks(store_);
+  return holds_blocks.ok() && *holds_blocks;
 }
 
 bool JobRunner::IsMissing(const BlockMeta& block) const {
   return store_.Head(block.ObjectKey()).status().code() == Code::kNotFound;
 }
 
-void JobRunner::DropMissing(std::vector<BlockMeta>& inputs, std::vector<contract::BadBlock>& bad) const {
+void JobRunner::DropMissing(std::vector<BlockMeta>& inputs, std::vector<BlockMeta>& missing,
+                            std::vector<contract::BadBlock>& bad) const {
   std::erase_if(inputs, [&](const BlockMeta& block) {
     if (!IsMissing(block) || !IsMissing(block)) return false;
     bad.push_back({.id = block.id, .reason = "missing: " + block.ObjectKey()});
+    missing.push_back(block);
     return true;
   });
 }
@@ -147,6 +153,9 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
   options.day_rollups = job.day_rollups;
 
   std::vector<contract::BadBlock> bad_blocks;
+  std::vector<BlockMeta> missing;  // of those
+  // The store may have been away for a moment of the job: what is back must not be called bad.
+  const auto is_back = [&] { return !std::all_of(missing.begin(), missing.end(), [&](const auto& m) { return IsMissing(m); }); };
   bool is_all_missing = true;
   int doubts = 0;
   int transient_failures = 0;
@@ -160,6 +169,7 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
     Ulid bad;
     const auto merged = merge_(options, store_, inputs, host, &bad);
     if (merged.ok()) {
+      if (is_back()) return Returned(ReturnReason::kUnavailable, kCameBack);
       JobOutcome outcome;
       outcome.figures = *merged;
       outcome.bytes_written = host.bytes_written;
@@ -190,10 +200,11 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
       }
       bad_blocks.push_back({.id = bad, .reason = **std::move(confirmed)});
       is_all_missing = is_all_missing && status.code() == Code::kNotFound;
+      if (status.code() == Code::kNotFound) missing.push_back(*faulty);
       inputs.erase(faulty);
       // Where one is missing others often are: not a merge for each.
-      if (status.code() == Code::kNotFound) DropMissing(inputs, bad_blocks);
-      if (inputs.empty() && is_all_missing && (bad_blocks.size() > 1 || IsStoreEmpty())) {
+      if (status.code() == Code::kNotFound) DropMissing(inputs, missing, bad_blocks);
+      if (inputs.empty() && is_all_missing && (bad_blocks.size() > 1 || !MayBelieveMissing())) {
         return Returned(ReturnReason::kUnavailable, "none of " + std::to_string(bad_blocks.size()) +
                                                         " inputs is in this worker's object store; is it the cluster's?");
       }
@@ -206,6 +217,7 @@ JobOutcome JobRunner::Run(const contract::CompactionJob& job, JobControl& contro
     }
     return ReturnedFor(status);
   }
+  if (is_back()) return Returned(ReturnReason::kUnavailable, kCameBack);
   JobOutcome outcome;
   contract::FinishedJob& finished = outcome.finished.emplace();
   finished.id = job.id;

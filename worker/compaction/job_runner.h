@@ -57,10 +57,11 @@ class JobRunner {
   Result<std::optional<std::string>> Confirm(const block::MergeOptions& options, const BlockMeta& input,
                                              JobControl& control) const;
   bool IsMissing(const BlockMeta& block) const;
-  // Also when it cannot be told.
-  bool IsStoreEmpty() const;
+  // Whether the store holds blocks at all; false also when it cannot be told.
+  bool MayBelieveMissing() const;
   // Takes the inputs whose objects are not there out, and names them.
-  void DropMissing(std::vector<BlockMeta>& inputs, std::vector<contract::BadBlock>& bad) const;
+  void DropMissing(std::vector<BlockMeta>& inputs, std::vector<BlockMeta>& missing,
+                   std::vector<contract::BadBlock>& bad) const;
 
   contract::Metastore& metastore_;
   object::ObjectStore& store_;

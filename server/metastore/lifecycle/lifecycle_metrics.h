@@ -53,7 +53,7 @@ struct LifecycleMetrics {
     }
   }
 
-  // Outcome: "quarantined", "whole", "gone", "doubted".
+  // Outcome: "quarantined", "whole", "gone", "doubted", "refused" (too many wait).
   Counter& Suspects(const char* outcome) {
     return registry.GetCounter("brazier_lifecycle_suspect_blocks_total",
                                "Blocks that somebody failed to read, by what the leader found.", {{"outcome", outcome}});

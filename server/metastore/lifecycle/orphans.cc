@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "store/object/block_folders.h"
+
 namespace brazier::metastore {
 namespace {
 
-constexpr std::string_view kSegments = "segments/";
-constexpr std::string_view kBlocks = "blocks/";
 constexpr std::string_view kSuffix = ".brz";
 
 }  // namespace
@@ -15,11 +15,11 @@ constexpr std::string_view kSuffix = ".brz";
 std::optional<index::CondemnedObject> ParseObjectKey(std::string_view key, uint64_t size) {
   index::CondemnedObject object{.size = size};
   const std::string_view whole = key;
-  if (key.starts_with(kBlocks)) {
+  if (key.starts_with(object::kBlocksFolder)) {
     object.level = 1;
-    key.remove_prefix(kBlocks.size());
-  } else if (key.starts_with(kSegments)) {
-    key.remove_prefix(kSegments.size());
+    key.remove_prefix(object::kBlocksFolder.size());
+  } else if (key.starts_with(object::kSegmentsFolder)) {
+    key.remove_prefix(object::kSegmentsFolder.size());
   } else {
     return std::nullopt;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "common/observe/log.h"
 
@@ -12,7 +13,12 @@ constexpr int64_t kViewNs = kNsPerSecond;  // a view is used again for so long; 
 constexpr size_t kIdsPerPage = 10'000;
 constexpr size_t kMissingMax = 100'000;
 
-bool IsDoubtful(uint64_t odd, uint64_t all) { return odd > Scrub::kDoubtfulMin && odd > all / 10; }
+// `odd` of `all` have no counterpart, of which there are `counterparts`.
+bool IsDoubtful(uint64_t odd, uint64_t all, uint64_t counterparts) {
+  if (odd == 0) return false;
+  if (counterparts == 0) return true;
+  return (odd >= Scrub::kDoubtfulMin && odd > all / 2) || (odd > Scrub::kDoubtfulMany && odd > all / 10);
+}
 
 }  // namespace
 
@@ -50,6 +56,15 @@ class Scrub::Walk {
       if (count != nullptr) ++(report.*count);
       if (report.findings.size() < kFindingsMax) report.findings.push_back(line);
     });
+  }
+
+  // Of the whole bucket or index: first, and whatever else there is to say.
+  void Doubt(const std::string& line) {
+    Note([&](contract::ScrubReport& report) {
+      if (report.findings.size() >= kFindingsMax) report.findings.pop_back();
+      report.findings.insert(report.findings.begin(), line);
+    });
+    Log(LogLevel::kError, "a scrub doubts what it sees and changes nothing", {{"why", line}});
   }
 
   int64_t Deadline() const { return owner_.clock_.MonotonicNs() + kLifecycleCallNs; }
@@ -150,9 +165,9 @@ class Scrub::Walk {
   void NoteMissing(const BlockMeta& block) {
     if (missing_ids_.size() < kMissingMax && !missing_ids_.insert(block.id).second) return;  // two strays have its id
     Find(&contract::ScrubReport::missing, block.ObjectKey() + ": missing: there is no such object");
-    if (!block.IsQuarantined() && missing_.size() < kMissingMax) {
-      missing_.push_back({block.id, "scrub: missing: there is no such object"});
-    }
+    if (block.IsQuarantined()) return;
+    ++missing_count_;
+    if (missing_.size() < kMissingMax) missing_.push_back(block.id);
   }
 
   Status Quarantine(const std::vector<index::BadInput>& blocks) {
@@ -224,19 +239,35 @@ class Scrub::Walk {
   }
 
   Status SettleMissing() {
-    if (!is_missing_told_ && IsDoubtful(missing_.size(), entries_)) {
-      Find(nullptr, std::to_string(missing_.size()) + " of " + std::to_string(entries_) +
-                        " blocks have no object: is this the right bucket? None of them is quarantined");
+    if (!is_missing_told_ && IsDoubtful(missing_count_, entries_, catalog_.size())) {
+      Doubt(std::to_string(missing_count_) + " of " + std::to_string(entries_) +
+            " blocks have no object: is this the right bucket, and mounted? None of them is quarantined");
       missing_.clear();
     }
     is_missing_told_ = true;
     while (!missing_.empty()) {
       const size_t count = std::min(kLifecycleBatch, missing_.size());
-      RETURN_IF_ERROR(Quarantine({missing_.end() - static_cast<ptrdiff_t>(count), missing_.end()}));
+      ASSIGN_OR_RETURN(const auto lost, StillMissing(std::span(missing_).last(count)));
+      if (!lost.empty()) RETURN_IF_ERROR(Quarantine(lost));
       missing_.resize(missing_.size() - count);
     }
     phase_ = Phase::kOrphans;
     return Status::Ok();
+  }
+
+  // That an object is missing may have been seen hours ago, while the store was away.
+  Result<std::vector<index::BadInput>> StillMissing(std::span<const Ulid> ids) {
+    std::vector<index::BadInput> lost;
+    ASSIGN_OR_RETURN(const auto view, Fresh());
+    for (const Ulid& id : ids) {
+      const Result<BlockMeta> entry = view->ReadBlock(id);
+      if (entry.status().code() == Code::kNotFound) continue;
+      RETURN_IF_ERROR(entry.status());
+      const Status head = owner_.objects_.Head(entry->ObjectKey()).status();
+      if (!head.ok() && head.code() != Code::kNotFound) return head;
+      if (!head.ok()) lost.push_back({id, "scrub: missing: there is no such object"});
+    }
+    return lost;
   }
 
   // What had no block when the walk came by has one by now if it was on its way.
@@ -256,13 +287,14 @@ class Scrub::Walk {
       Find(&contract::ScrubReport::orphans, catalog_.key(position) + ": orphan: no block of the index");
     }
     orphans_ = orphans.size();
+    const bool is_doubtful = IsDoubtful(orphans_, catalog_.size(), entries_);
     if (repairs_) {
       owner_.orphans_.FinishWalk();
-      owner_.orphans_are_doubtful_ = IsDoubtful(orphans_, catalog_.size());
+      owner_.orphans_are_doubtful_ = is_doubtful;
     }
-    if (IsDoubtful(orphans_, catalog_.size())) {
-      Find(nullptr, std::to_string(orphans_) + " of " + std::to_string(catalog_.size()) +
-                        " objects have no block: has the index lost blocks (brazierctl index rebuild)? None of them is deleted");
+    if (is_doubtful) {
+      Doubt(std::to_string(orphans_) + " of " + std::to_string(catalog_.size()) +
+            " objects have no block: has the index lost blocks (brazierctl index rebuild)? None of them is deleted");
     }
     phase_ = Phase::kDone;
     return Status::Ok();
@@ -277,7 +309,8 @@ class Scrub::Walk {
   std::vector<size_t> orphan_suspects_;  // positions
   std::optional<Ulid> entries_after_;
   uint64_t entries_ = 0;
-  std::vector<index::BadInput> missing_;
+  uint64_t missing_count_ = 0;  // not quarantined yet
+  std::vector<Ulid> missing_;   // of those, the first kMissingMax: the next scrub has the rest
   std::set<Ulid> missing_ids_;
   bool is_missing_told_ = false;
   uint64_t orphans_ = 0;

@@ -7,8 +7,10 @@
 // condemned (the index decides), so that the janitor deletes them. Whatever it is about to say or do of an object it first asks the
 // index again: a block that was replaced meanwhile is no finding.
 //
-// It distrusts itself: when a tenth of all objects (and more than kDoubtfulMin) are without a block, or as many blocks without an
-// object, then the index or the bucket is likely to be the wrong one; it says so and touches none of them.
+// It distrusts itself: when more than half of all blocks (and at least kDoubtfulMin) have no object, or more than a tenth (and more than
+// kDoubtfulMany), or there is no object at all, then this is likely to be the wrong bucket, or one that is not mounted; likewise the
+// index when so many objects are without a block. It says so before all else and touches none of them. Before it quarantines a
+// block as missing it asks for the object again.
 //
 // Memory: 32 bytes an object while it walks, 100,000 orphans, 4 MiB of an object, 1,000 findings.
 // Borrows everything. RunOnce by one thread, the rest by any.
@@ -41,7 +43,8 @@ class Scrub {
   // The first one of a leader, when the interval is longer: leaders may change more often than that.
   static constexpr int64_t kFirstNs = int64_t{3600} * kNsPerSecond;
   static constexpr size_t kFindingsMax = 1'000;
-  static constexpr size_t kDoubtfulMin = 100;
+  static constexpr size_t kDoubtfulMin = 4;
+  static constexpr size_t kDoubtfulMany = 100;
   static constexpr int kHeldUpMax = 60;  // steps in a row, then it ends early
 
   // `wake` ends the pause of the loop that calls RunOnce.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/observe/log.h"
+#include "store/object/block_folders.h"
 
 namespace brazier::metastore {
 
@@ -24,7 +25,10 @@ Status Suspects::Report(const Ulid& id) {
     std::erase_if(whole_ns_, [&](const auto& whole) { return now_ns - whole.second >= kWholeForNs; });
     if (known_.count(id) > 0 || whole_ns_.count(id) > 0) return Status::Ok();
     if (waiting_.size() >= kWaitingMax) {
-      return ResourceExhausted(std::to_string(kWaitingMax) + " suspect blocks wait to be checked").WithReason("suspects");
+      metrics_.Suspects("refused").Add();
+      return ResourceExhausted("block " + id.ToString() + " is not checked: " + std::to_string(kWaitingMax) +
+                               " suspect blocks wait already, the limit")
+          .WithReason("suspects");
     }
     known_.insert(id);
     waiting_.push_back({id});
@@ -77,16 +81,19 @@ void Suspects::Settle(const Ulid& id, Verdict verdict) {
 
 // Most such errors are about the moment and not about the block; one that is not must not hold up the others.
 void Suspects::PutOff(const Ulid& id, const Status& error) {
-  std::lock_guard lock(mu_);
-  std::optional<Waiting> first = TakeFirst(id);
-  const bool stays = first.has_value() && ++first->tries < kTriesMax;
+  bool stays = false;
+  {
+    std::lock_guard lock(mu_);
+    std::optional<Waiting> first = TakeFirst(id);
+    stays = first.has_value() && ++first->tries < kTriesMax;
+    if (stays) {
+      waiting_.push_back(*first);
+    } else {
+      known_.erase(id);
+    }
+  }
   Log(LogLevel::kWarn, stays ? "a suspect block cannot be checked now" : "a suspect block cannot be checked and is forgotten",
       {{"block", id.ToString()}, {"error", error.ToString()}});
-  if (stays) {
-    waiting_.push_back(*first);
-  } else {
-    known_.erase(id);
-  }
 }
 
 std::optional<Suspects::Waiting> Suspects::TakeFirst(const Ulid& id) {
@@ -107,13 +114,15 @@ Result<Suspects::Verdict> Suspects::Check(const Ulid& id) {
     RETURN_IF_ERROR(found.status());
     entry = *std::move(found);
     if (entry.IsQuarantined()) return Verdict::kGone;
-    ASSIGN_OR_RETURN(bad, CheckObject(objects_, entry, [this](uint64_t bytes) {
-                       const int64_t wait_ns = pacer_.Take(bytes, clock_.MonotonicNs());
-                       return pause_(wait_ns);
-                     }));
+    ASSIGN_OR_RETURN(bad, CheckObject(objects_, entry, [this](uint64_t bytes) { return Pace(bytes); }));
     if (bad.state == ObjectState::kWhole) return Verdict::kWhole;
   }
-  if (bad.state == ObjectState::kMissing && !MayBelieveMissing()) return Verdict::kDoubted;
+  if (bad.state == ObjectState::kMissing) {
+    if (!MayBelieveMissing()) return Verdict::kDoubted;
+    // The store may have been away, and be back by now.
+    const Status head = objects_.Head(entry.ObjectKey()).status();
+    if (head.code() != Code::kNotFound) return head.ok() ? Result<Verdict>(Verdict::kWhole) : Result<Verdict>(head);
+  }
   ASSIGN_OR_RETURN(const uint64_t count,
                    index_.QuarantineBlocks({{id, "read failed: " + bad.reason}}, clock_.MonotonicNs() + kLifecycleCallNs));
   if (count == 0) return Verdict::kGone;
@@ -127,8 +136,19 @@ bool Suspects::MayBelieveMissing() {
   const int64_t now_ns = clock_.MonotonicNs();
   while (!missing_ns_.empty() && now_ns - missing_ns_.front() >= 3600 * kNsPerSecond) missing_ns_.pop_front();
   if (missing_ns_.size() >= kMissingPerHourMax) return false;
-  const auto first = objects_.List("", "", 1);
-  return first.ok() && !first->empty();
+  const Result<bool> holds_blocks = object::HoldsBlocks(objects_);
+  return holds_blocks.ok() && *holds_blocks;
+}
+
+// A report ends the pause of the loop, not this one.
+bool Suspects::Pace(uint64_t bytes) {
+  int64_t now_ns = clock_.MonotonicNs();
+  const int64_t until_ns = now_ns + pacer_.Take(bytes, now_ns);
+  do {
+    if (!pause_(std::max<int64_t>(0, until_ns - now_ns))) return false;
+    now_ns = clock_.MonotonicNs();
+  } while (now_ns < until_ns);
+  return true;
 }
 
 }  // namespace brazier::metastore

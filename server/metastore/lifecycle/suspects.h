@@ -3,8 +3,8 @@
 // fail: from then on queries answer without it and name it, instead of failing until the next scrub.
 //
 // RunOnce() is a step: it checks what waits; who does not lead forgets it. A block that was found whole is not read again for
-// kWholeForNs, whoever reports it. Missing objects are believed kMissingPerHourMax times an hour, and never while the store is
-// empty: more is likely to be the wrong bucket, or one that is not mounted, which the scrub tells apart (scrub.h).
+// kWholeForNs, whoever reports it. Missing objects are believed kMissingPerHourMax times an hour, and never while the store
+// holds no block at all (store/object/block_folders.h): more is likely to be the wrong bucket, or one that is not mounted.
 //
 // When store, group or index do not answer, the block goes to the end of the line, kTriesMax times; then it is forgotten.
 //
@@ -53,6 +53,8 @@ class Suspects {
   };
   Result<Verdict> Check(const Ulid& id);
   bool MayBelieveMissing();
+  // Waits until so many bytes may be read; false: it is to stop.
+  bool Pace(uint64_t bytes);
   void Settle(const Ulid& id, Verdict verdict);
   void PutOff(const Ulid& id, const Status& error);
   // The first in the line, if it is this one; it is emptied when another member leads for a moment.

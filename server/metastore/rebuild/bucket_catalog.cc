@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/object/block_folders.h"
+
 namespace brazier::metastore {
 namespace {
 
@@ -16,7 +18,7 @@ bool IsFolder(std::string_view folder) {
   const size_t shard = folder.find('/') + 1;
   const size_t rest = folder.find('/', shard) + 1;
   if (rest == 0 || !IsNumber(folder.substr(shard, rest - 1 - shard))) return false;
-  return folder.starts_with("blocks/") == (rest < folder.size());
+  return folder.starts_with(object::kBlocksFolder) == (rest < folder.size());
 }
 
 }  // namespace
@@ -47,7 +49,7 @@ bool BucketCatalog::Add(const object::ObjectInfo& info) {
 Result<BucketCatalog> BucketCatalog::List(object::ObjectStore& store, Findings* foreign,
                                           size_t objects_max, size_t page_objects) {
   BucketCatalog catalog;
-  for (const std::string_view prefix : {"blocks/", "segments/"}) {
+  for (const std::string_view prefix : object::kBlockFolders) {
     std::string last;
     for (;;) {
       ASSIGN_OR_RETURN(const std::vector<object::ObjectInfo> page, store.List(prefix, last, page_objects));

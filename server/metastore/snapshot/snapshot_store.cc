@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/clock.h"
+#include "store/object/block_folders.h"
 #include "store/consensus/snapshot_frames.h"
 #include "store/consensus/state_point.h"
 
@@ -159,7 +160,7 @@ Result<SnapshotManifest> StageSnapshot(object::ObjectStore& objects, const Snaps
 }
 
 Status CheckBucketIsNew(object::ObjectStore& objects) {
-  for (const std::string_view prefix : {std::string_view("segments/"), std::string_view("blocks/"), kSnapshotsPrefix}) {
+  for (const std::string_view prefix : {object::kSegmentsFolder, object::kBlocksFolder, kSnapshotsPrefix}) {
     ASSIGN_OR_RETURN(const std::vector<object::ObjectInfo> found, objects.List(prefix, "", 1));
     if (found.empty()) continue;
     return Status(Code::kFailedPrecondition,

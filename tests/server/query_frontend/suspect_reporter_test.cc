@@ -69,6 +69,15 @@ TEST_F(SuspectReporterTest, WhatIsNotTakenIsCounted) {
   }
   reporter.Report(Ulid{{1, 1}}, "checksum");
   EXPECT_TRUE(Await("brazier_query_frontend_suspects_dropped_total", 1));
+  reporter.Report(Ulid{{1, 1}}, "checksum");
+  clock.Advance(SuspectReporter::kRetryNs);
+  {
+    std::lock_guard lock(metastore.mu);
+    metastore.answer = Status();
+  }
+  reporter.Report(Ulid{{1, 1}}, "checksum");
+  EXPECT_TRUE(Await("brazier_query_frontend_suspects_reported_total", 1)) << "soon, since nobody knows of it yet";
+  EXPECT_EQ(Of("brazier_query_frontend_suspects_dropped_total"), 1u);
 }
 
 }  // namespace

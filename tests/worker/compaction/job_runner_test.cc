@@ -138,6 +138,15 @@ TEST_F(JobRunnerTest, WhenNothingIsThereTheStoreIsDoubted) {
   EXPECT_EQ(of_none.reason, ReturnReason::kUnavailable);
 }
 
+// A store that was away for a moment of the job.
+TEST_F(JobRunnerTest, WhatCameBackIsNotCalledBad) {
+  merge_.bad[IdOf(2)] = NotFound("no such object");
+  const JobOutcome outcome = Run(JobOf(1, {1, 2, 3}));
+  EXPECT_FALSE(outcome.finished.has_value());
+  EXPECT_EQ(outcome.reason, ReturnReason::kUnavailable);
+  EXPECT_NE(outcome.error.find("was the object store away"), std::string::npos) << outcome.error;
+}
+
 TEST_F(JobRunnerTest, WithOnlyBadInputsItIsFinishedWithoutOutputs) {
   merge_.bad[IdOf(1)] = Corruption("one");
   merge_.bad[IdOf(2)] = Corruption("two");

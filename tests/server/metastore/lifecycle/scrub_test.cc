@@ -209,6 +209,7 @@ TEST_F(ScrubTest, OrphansGoWhenTheyAreOldEnough) {
 
 TEST_F(ScrubTest, AnOrphanThatGetsABlockIsNone) {
   Make();
+  for (uint64_t n = 1; n <= 5; ++n) Put(n);
   const auto late = Object(20, 0), gone = Object(21, 0), last = Object(22, 0);
   for (const auto& built : {late, gone, last}) PutBytes(built.meta.ObjectKey(), built.object);
   EXPECT_EQ(Run(true).orphans, 3u);
@@ -224,6 +225,7 @@ TEST_F(ScrubTest, AnOrphanThatGetsABlockIsNone) {
 
 TEST_F(ScrubTest, OutputsOfRunningJobsAreNoOrphans) {
   Make();
+  Put(1);
   const auto output = Object(20, 3);
   PutBytes(output.meta.ObjectKey(), output.object);
   index.state.jobs = {{.id = 1, .queue = {2, 0, "red"}, .output_level = 3, .inputs = {Object(30, 2).meta.id, output.meta.id}}};
@@ -269,10 +271,82 @@ TEST_F(ScrubTest, AWrongBucketQuarantinesNothing) {
   EXPECT_TRUE(index.state.quarantined.empty());
 }
 
+TEST_F(ScrubTest, AnEmptyBucketQuarantinesNothingHoweverSmallTheIndex) {
+  Make();
+  for (uint64_t n = 1; n <= 3; ++n) {
+    const BlockMeta block = Put(n);
+    ASSERT_TRUE(memory.Delete(block.ObjectKey()).ok());
+    PutBytes("metastore/snapshots/1/x", "not a block");
+    const auto report = Run(true);
+    EXPECT_EQ(report.missing, n);
+    EXPECT_TRUE(index.state.quarantined.empty()) << n;
+    ASSERT_FALSE(report.findings.empty());
+    EXPECT_NE(report.findings[0].find("is this the right bucket"), std::string::npos) << Text(report);
+  }
+}
+
+TEST_F(ScrubTest, HalfOfASmallBucketMayNotBeMissing) {
+  Make();
+  for (uint64_t n = 1; n <= 9; ++n) {
+    const BlockMeta block = Put(n);
+    if (n <= 5) {
+      ASSERT_TRUE(memory.Delete(block.ObjectKey()).ok());
+    }
+  }
+  EXPECT_EQ(Run(true).quarantined, 0u);
+  Put(10);
+  EXPECT_EQ(Run(true).quarantined, 5u) << "not more than half of ten";
+}
+
+// More than there is room for findings: what matters most is still told.
+TEST_F(ScrubTest, ADoubtIsToldFirst) {
+  Make();
+  for (size_t n = 0; n < Scrub::kFindingsMax + 100; ++n) PutBytes("blocks/stray" + std::to_string(n), "x");
+  for (uint64_t n = 1; n <= 8; ++n) index.Add(Object(n).meta);
+  Put(9);
+  const auto report = Run(true);
+  EXPECT_EQ(report.findings.size(), Scrub::kFindingsMax);
+  EXPECT_NE(report.findings[0].find("is this the right bucket"), std::string::npos) << report.findings[0];
+  EXPECT_TRUE(index.state.quarantined.empty());
+}
+
+TEST_F(ScrubTest, WhatCameBackIsNotQuarantined) {
+  Make();
+  for (uint64_t n = 1; n <= 10; ++n) Put(n);
+  const auto away = Object(20), lost = Object(21);
+  index.Add(away.meta);
+  index.Add(lost.meta);
+  // The last view is that of the check before the command.
+  index.before_view = [&] {
+    if (scrub->Report().missing == 2) PutBytes(away.meta.ObjectKey(), away.object);
+  };
+  const auto report = Run(true);
+  EXPECT_EQ(report.missing, 2u);
+  EXPECT_EQ(report.quarantined, 1u);
+  ASSERT_EQ(index.state.quarantined.size(), 1u);
+  EXPECT_EQ(index.state.quarantined.begin()->first, lost.meta.id);
+}
+
+TEST_F(ScrubTest, AnIndexThatForgotASmallBucketCostsNoObject) {
+  options.orphan_age_ns = 0;
+  Make();
+  for (uint64_t n = 1; n <= 9; ++n) {
+    const auto built = Object(n);
+    PutBytes(built.meta.ObjectKey(), built.object);
+  }
+  EXPECT_EQ(Run(true).orphans, 9u);
+  Put(100);
+  EXPECT_EQ(Run(true).orphans, 9u);
+  clock.Advance(100 * kHour);
+  scrub->RunOnce();
+  EXPECT_TRUE(index.state.tombstones.empty());
+}
+
 TEST_F(ScrubTest, StraysAreReportedAndLeftAlone) {
   options.orphan_age_ns = 0;
   Make();
   const BlockMeta block = Put(1);
+  const BlockMeta other = Put(2);
   PutBytes("blocks/readme.txt", "hello");
   PutBytes("blocks/01/red/" + block.id.ToString() + ".brz", "x");  // not as we write it, and an id that is known
   PutBytes("blocks/2/red/" + block.id.ToString() + ".brz", memory.Get(block.ObjectKey()).value());
@@ -284,7 +358,7 @@ TEST_F(ScrubTest, StraysAreReportedAndLeftAlone) {
   EXPECT_NE(Text(report).find("stray, left alone: blocks/01/red/"), std::string::npos) << Text(report);
   EXPECT_NE(Text(report).find("stray, left alone: blocks/2/red/"), std::string::npos) << Text(report);
   EXPECT_TRUE(index.state.tombstones.empty());
-  EXPECT_EQ(memory.List("", "", 100)->size(), 5u);
+  EXPECT_EQ(memory.List("", "", 100)->size(), 6u);
   // Its own object is not there: only the copy under another name is.
   ASSERT_TRUE(memory.Delete(block.ObjectKey()).ok());
   EXPECT_EQ(Run(true).missing, 1u);

@@ -90,6 +90,7 @@ TEST_F(SuspectsTest, WhatIsGoneOrUnknownIsNothing) {
 TEST_F(SuspectsTest, AMissingObjectIsBelievedUnlessNothingIsThere) {
   const BlockMeta lost = Put(1);
   const BlockMeta other = Put(2);
+  ASSERT_TRUE(memory.Put("metastore/snapshots/1/x", {AsBytes(std::string_view("no block"))}).ok());
   ASSERT_TRUE(memory.Delete(lost.ObjectKey()).ok());
   Suspect(lost);
   EXPECT_EQ(Count("quarantined"), 1u);
@@ -113,6 +114,38 @@ TEST_F(SuspectsTest, ManyMissingObjectsAreDoubted) {
   ASSERT_TRUE(memory.Delete(block.ObjectKey()).ok());
   Suspect(block);
   EXPECT_EQ(Count("quarantined"), Suspects::kMissingPerHourMax + 1) << "an hour later some are believed again";
+}
+
+TEST_F(SuspectsTest, WhatCameBackIsWhole) {
+  Put(1);
+  const block::BuiltBlock away = MakeObject(2, 2, {{"red", "api", 3}}, 1, 1);
+  index.Add(away.meta);
+  // Both reads miss it; the store is back before it is called lost.
+  objects.BeforeLists([&] { PutBytes(away.meta, away.object); });
+  Suspect(away.meta);
+  EXPECT_TRUE(index.state.quarantined.empty());
+  EXPECT_EQ(Count("whole"), 1u);
+}
+
+// A report wakes the loop, which must not make it read faster.
+TEST_F(SuspectsTest, AWakeDoesNotShortenAPause) {
+  const BlockMeta block = Put(1);
+  Damage(block);  // it is read twice
+  int pauses = 0;
+  Suspects slow{/*bytes_per_second=*/100, index, objects, clock, metrics,
+                [&](int64_t ns) {
+                  ++pauses;
+                  clock.Advance(std::min<int64_t>(ns, kNsPerSecond / 10));
+                  return true;
+                },
+                [] {}};
+  const int64_t begin_ns = clock.MonotonicNs();
+  ASSERT_TRUE(slow.Report(block.id).ok());
+  slow.RunOnce();
+  const auto seconds = static_cast<double>(clock.MonotonicNs() - begin_ns) / 1e9;
+  EXPECT_GT(seconds, 1);
+  EXPECT_GT(pauses, 2);
+  EXPECT_EQ(index.state.quarantined.size(), 1u);
 }
 
 TEST_F(SuspectsTest, AStoreThatDoesNotAnswerIsNoVerdict) {
@@ -165,7 +198,10 @@ TEST_F(SuspectsTest, OnlyTheLeaderLooks) {
 TEST_F(SuspectsTest, TheLineIsBounded) {
   for (uint64_t n = 0; n < Suspects::kWaitingMax; ++n) ASSERT_TRUE(suspects.Report(Ulid{{1, n}}).ok());
   EXPECT_TRUE(suspects.Report(Ulid{{1, 0}}).ok()) << "it waits already";
-  EXPECT_EQ(suspects.Report(Ulid{{2, 0}}).reason(), "suspects");
+  const Status refused = suspects.Report(Ulid{{2, 0}});
+  EXPECT_EQ(refused.reason(), "suspects");
+  EXPECT_NE(refused.message().find(Ulid{{2, 0}}.ToString()), std::string::npos) << refused.message();
+  EXPECT_EQ(Count("refused"), 1u);
 }
 
 }  // namespace

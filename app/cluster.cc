@@ -30,7 +30,7 @@ std::shared_ptr<Role> Connect(const Member& member, pipeline::Loop& loop,
 
 }  // namespace
 
-PipelineDoor::PipelineDoor(const std::string& listen, LocalWorkers workers, size_t query_threads,
+PipelineDoor::PipelineDoor(const std::string& listen, LocalWorkers workers, pipeline::QueryBackendEndpoint::Options query_options,
                            pipeline::Loop& loop, MetricsRegistry& metrics)
     : server_(loop, {.address = listen}, metrics) {
   if (workers.segment_writer != nullptr) {
@@ -38,18 +38,18 @@ PipelineDoor::PipelineDoor(const std::string& listen, LocalWorkers workers, size
   }
   if (workers.query_backend != nullptr) {
     query_endpoint_ = std::make_unique<pipeline::QueryBackendEndpoint>(
-        pipeline::QueryBackendEndpoint::Options{.threads = query_threads}, server_,
+        query_options, server_,
         *workers.query_backend, metrics);
   }
 }
 
 Result<std::unique_ptr<PipelineDoor>> PipelineDoor::Open(const std::string& listen,
                                                          LocalWorkers workers,
-                                                         size_t query_threads,
+                                                         pipeline::QueryBackendEndpoint::Options query_options,
                                                          pipeline::Loop& loop,
                                                          MetricsRegistry& metrics) {
   std::unique_ptr<PipelineDoor> door(
-      new PipelineDoor(listen, workers, query_threads, loop, metrics));
+      new PipelineDoor(listen, workers, query_options, loop, metrics));
   if (const Status status = door->server_.Start(); !status.ok()) {
     return Status(status.code(), status.message() + "; choose another with pipeline.listen");
   }

@@ -26,9 +26,9 @@ struct LocalWorkers {
 // Serves the workers on one ROUTER socket. Start and Stop from one thread.
 class PipelineDoor {
  public:
-  // `loop` and `metrics` outlive the door. query_threads: queries at work at a time.
+  // `loop` and `metrics` outlive the door. query_options: bounds of what the query-backend does for others.
   static Result<std::unique_ptr<PipelineDoor>> Open(const std::string& listen, LocalWorkers workers,
-                                                    size_t query_threads, pipeline::Loop& loop,
+                                                    pipeline::QueryBackendEndpoint::Options query_options, pipeline::Loop& loop,
                                                     MetricsRegistry& metrics);
   ~PipelineDoor();
   // The bound address, with its real port.
@@ -37,7 +37,7 @@ class PipelineDoor {
   void Stop();
 
  private:
-  PipelineDoor(const std::string& listen, LocalWorkers workers, size_t query_threads,
+  PipelineDoor(const std::string& listen, LocalWorkers workers, pipeline::QueryBackendEndpoint::Options query_options,
                pipeline::Loop& loop, MetricsRegistry& metrics);
   pipeline::PipelineServer server_;
   std::unique_ptr<pipeline::QueryBackendEndpoint> query_endpoint_;

@@ -175,6 +175,16 @@ void Membership::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::shared_ptr<const std::vector<contract::QueryBackendPeer>> OtherQueryBackends::Live() {
+  auto others = std::make_shared<std::vector<contract::QueryBackendPeer>>();
+  if (contract::QueryBackendPeers* all = all_.load()) {
+    for (const contract::QueryBackendPeer& peer : *all->Live()) {
+      if (peer.member.id != self_id_) others->push_back(peer);
+    }
+  }
+  return others;
+}
+
 contract::SegmentWriterPeer LocalPeer(const Member& self, contract::SegmentWriter& writer) {
   return {self, std::shared_ptr<contract::SegmentWriter>(std::shared_ptr<void>(), &writer)};
 }

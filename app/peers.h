@@ -11,6 +11,7 @@
 // is thread-safe; RunOnce has one caller at a time, the thread of Start().
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -51,6 +52,20 @@ class PeerList final : public Base {
 
 using SegmentWriterPeerList = PeerList<contract::SegmentWriterPeers, contract::SegmentWriterPeer>;
 using QueryBackendPeerList = PeerList<contract::QueryBackendPeers, contract::QueryBackendPeer>;
+
+// The query-backends that a query-backend may share its plans with: all but itself. Nobody until Follow(): the backend is there
+// before the process has joined the cluster. Thread-safe; one Follow().
+class OtherQueryBackends final : public contract::QueryBackendPeers {
+ public:
+  explicit OtherQueryBackends(std::string self_id) : self_id_(std::move(self_id)) {}
+  std::shared_ptr<const std::vector<contract::QueryBackendPeer>> Live() override;
+  // `all` outlives every later Live().
+  void Follow(contract::QueryBackendPeers& all) { all_.store(&all); }
+
+ private:
+  const std::string self_id_;
+  std::atomic<contract::QueryBackendPeers*> all_{nullptr};
+};
 
 // How to reach a member. A member without a pipeline address is never asked for.
 struct PeerFactories {

@@ -77,6 +77,7 @@ query_frontend::QueryFrontendOptions QueryFrontendOptionsOf(const config::Config
   query_frontend::QueryFrontendOptions out;
   out.query_length_max_ns = config.limits.max_query_length_ns;
   out.query_lookback_ns = config.limits.max_query_lookback_ns;
+  out.read_node_bytes_min = Size(config.query.split_bytes);
   return out;
 }
 
@@ -85,6 +86,7 @@ query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& c
   out.threads = static_cast<int>(config.query.threads);
   out.memory_bytes_max = Size(config.query.memory_bytes_max);
   out.cache_bytes_max = Size(config.query.cache_bytes_max);
+  out.fan_out.hedges_percent_max = static_cast<int>(config.query.hedge_percent);
   return out;
 }
 
@@ -195,9 +197,12 @@ metastore::MetastoreOptions MetastoreOptionsOf(const config::Config& config) {
           .compaction = CompactionPolicyOf(config)};
 }
 
-size_t QueryThreadsOf(const config::Config& config) {
-  if (config.query.threads > 0) return Size(config.query.threads);
-  return std::max<size_t>(2, std::thread::hardware_concurrency());
+pipeline::QueryBackendEndpoint::Options QueryEndpointOptionsOf(const config::Config& config) {
+  pipeline::QueryBackendEndpoint::Options out;
+  out.threads = config.query.threads > 0 ? Size(config.query.threads)
+                                         : std::max<size_t>(2, std::thread::hardware_concurrency());
+  out.work_bytes_max = Size(config.query.work_bytes_max);
+  return out;
 }
 
 std::string ObjectsFolder(const config::Config& config) {

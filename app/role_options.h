@@ -7,6 +7,7 @@
 #include "common/base/result.h"
 #include "common/config/config.h"
 #include "common/pipeline/ingest_endpoint.h"
+#include "common/pipeline/query_backend_endpoint.h"
 #include "common/rpc/client_options.h"
 #include "common/rpc/query_handler.h"
 #include "common/rpc/thrift_server.h"
@@ -46,8 +47,8 @@ rpc::ClientOptions OwnMetastoreClientOptionsOf(const config::Config& config);
 // Where others reach this process's Thrift services.
 std::string RpcAddressOf(const config::Config& config);
 
-// Queries that a query-backend executes at a time for other processes.
-size_t QueryThreadsOf(const config::Config& config);
+// What a query-backend executes for other processes.
+pipeline::QueryBackendEndpoint::Options QueryEndpointOptionsOf(const config::Config& config);
 // <data-dir>/objects unless object-store.path says otherwise.
 std::string ObjectsFolder(const config::Config& config);
 std::string MetastoreFolder(const config::Config& config);

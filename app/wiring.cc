@@ -108,6 +108,7 @@ class Process::Impl {
   contract::Metastore* metastore_ = nullptr;  // that which leads: the only one, or found by a client
   std::unique_ptr<pipeline::Loop> pipeline_loop_;
   std::unique_ptr<segment_writer::SegmentWriter> segment_writer_;
+  OtherQueryBackends other_query_backends_{member_id_};
   std::unique_ptr<query_backend::QueryBackend> query_backend_;
   std::unique_ptr<PipelineDoor> pipeline_door_;
   std::unique_ptr<JobsDoor> jobs_door_;
@@ -217,8 +218,10 @@ Status Process::Impl::StartWorkers() {
         SegmentWriterOptionsOf(config_), *objects_, *metastore_, clock_, random_, metrics_);
   }
   if (roles_.query_backend) {
-    query_backend_ = std::make_unique<query_backend::QueryBackend>(QueryBackendOptionsOf(config_),
-                                                                   *objects_, clock_, metrics_);
+    query_backend::QueryBackendOptions options = QueryBackendOptionsOf(config_);
+    options.name = member_id_;
+    query_backend_ = std::make_unique<query_backend::QueryBackend>(
+        options, *objects_, clock_, metrics_, roles_.IsAll() ? nullptr : &other_query_backends_);
   }
   pipeline_loop_ = std::make_unique<pipeline::Loop>(pipeline::Loop::Options{}, *pipeline_context_);
   if (roles_.IsAll()) return Status::Ok();
@@ -233,7 +236,7 @@ Status Process::Impl::StartWorkers() {
   ASSIGN_OR_RETURN(pipeline_door_,
                    PipelineDoor::Open(config_.pipeline.listen,
                                       {segment_writer_.get(), query_backend_.get()},
-                                      QueryThreadsOf(config_), *pipeline_loop_, metrics_));
+                                      QueryEndpointOptionsOf(config_), *pipeline_loop_, metrics_));
   return Status::Ok();
 }
 
@@ -258,6 +261,7 @@ void Process::Impl::JoinCluster() {
     };
   }
   membership_ = std::make_unique<Membership>(self, *metastore_, std::move(factories), clock_, random_, metrics_);
+  other_query_backends_.Follow(membership_->query_backends());
   membership_->Start();
 }
 

@@ -17,6 +17,7 @@ constexpr size_t kReadsPerPlanMax = 200'000;
 constexpr size_t kReportsMax = 64;
 constexpr size_t kNamesPerReportMax = 1024;
 constexpr size_t kCallSiteMax = 4096;
+constexpr size_t kBackendNameMax = 1024;
 constexpr size_t kDeletionsPerReadMax = 100'000;
 constexpr size_t kSeriesPerReportMax = 10'000'000;
 
@@ -90,7 +91,7 @@ ReportRequest ReadReportRequest(MsgpackReader& in) {
 }
 
 void WriteSpec(MsgpackWriter& out, const QuerySpec& spec) {
-  out.Map(8);
+  out.Map(spec.explain ? 9 : 8);
   out.Key("query_id");
   out.Str(spec.query_id);
   out.Key("tenants");
@@ -108,6 +109,9 @@ void WriteSpec(MsgpackWriter& out, const QuerySpec& spec) {
   for (const ReportRequest& report : spec.reports) WriteReportRequest(out, report);
   out.Key("memory_bytes_max");
   out.Int(spec.memory_bytes_max);
+  if (!spec.explain) return;
+  out.Key("explain");
+  out.Uint(1);
 }
 
 QuerySpec ReadSpec(MsgpackReader& in) {
@@ -132,6 +136,8 @@ QuerySpec ReadSpec(MsgpackReader& in) {
       }
     } else if (key == "memory_bytes_max") {
       spec.memory_bytes_max = in.Int();
+    } else if (key == "explain") {
+      spec.explain = in.Uint() != 0;
     } else {
       in.Skip();
     }
@@ -527,17 +533,60 @@ QueryStats ReadStats(MsgpackReader& in) {
   return stats;
 }
 
+void WriteExecuted(MsgpackWriter& out, const ExecutedNode& node, int depth, size_t& budget) {
+  // What the reader would refuse is left out: it only explains.
+  const size_t children = depth < kPlanDepthMax ? std::min(node.children.size(), budget) : 0;
+  budget -= children;
+  out.Array(9);
+  out.Str(node.backend);
+  out.Uint(static_cast<uint64_t>(node.kind));
+  out.Uint(static_cast<uint64_t>(std::max<int64_t>(node.duration_ns, 0)));
+  out.Uint(node.bytes_read);
+  out.Uint(node.blocks_read);
+  out.Uint(node.samples_read);
+  out.Uint(node.retries);
+  out.Uint(node.hedges);
+  out.Array(children);
+  for (size_t i = 0; i < children; ++i) WriteExecuted(out, node.children[i], depth + 1, budget);
+}
+
+ExecutedNode ReadExecuted(MsgpackReader& in, int depth, size_t& budget) {
+  ExecutedNode node;
+  if (depth > kPlanDepthMax) {
+    in.Fail("the executed tree is deeper than " + std::to_string(kPlanDepthMax) + " levels");
+    return node;
+  }
+  const size_t fields = in.Array();
+  if (in.ok() && fields < 9) in.Fail("an executed node with fewer than 9 fields");
+  node.backend = in.Str(kBackendNameMax);
+  const uint64_t kind = in.Uint();
+  if (in.ok() && kind != 1 && kind != 2) in.Fail("executed node kind " + std::to_string(kind) + " does not exist");
+  node.kind = kind == 2 ? PlanNode::Kind::kMerge : PlanNode::Kind::kRead;
+  node.duration_ns = in.Int();
+  node.bytes_read = in.Uint();
+  node.blocks_read = in.Uint();
+  node.samples_read = in.Uint();
+  node.retries = in.Uint32();
+  node.hedges = in.Uint32();
+  const size_t children = in.Array(budget);
+  if (!in.ok()) return node;
+  budget -= children;
+  for (size_t i = 0; i < children && in.ok(); ++i) node.children.push_back(ReadExecuted(in, depth + 1, budget));
+  for (size_t i = 9; i < fields && in.ok(); ++i) in.Skip();
+  return node;
+}
+
 }  // namespace
 
-std::string EncodeQueryPlan(const QueryPlan& plan) {
+std::string EncodePlanPart(const PlanPart& part) {
   MsgpackWriter out;
   out.Map(3);
   out.Key("v");
   out.Uint(kVersion);
   out.Key("spec");
-  WriteSpec(out, plan.spec);
+  WriteSpec(out, part.spec);
   out.Key("root");
-  WriteNode(out, plan.root);
+  WriteNode(out, part.root);
   return out.Take();
 }
 
@@ -568,7 +617,7 @@ Result<QueryPlan> DecodeQueryPlan(Bytes data) {
 
 std::string EncodeQueryResult(const QueryResult& result) {
   MsgpackWriter out;
-  out.Map(3);
+  out.Map(result.executed.has_value() ? 4 : 3);
   out.Key("v");
   out.Uint(kVersion);
   out.Key("reports");
@@ -576,6 +625,11 @@ std::string EncodeQueryResult(const QueryResult& result) {
   for (const Report& report : result.reports) WriteReport(out, report);
   out.Key("stats");
   WriteStats(out, result.stats);
+  if (result.executed.has_value()) {
+    size_t budget = ExecutedNode::kNodesMax;
+    out.Key("executed");
+    WriteExecuted(out, *result.executed, 1, budget);
+  }
   return out.Take();
 }
 
@@ -592,6 +646,9 @@ Result<QueryResult> DecodeQueryResult(Bytes data) {
         result.reports.push_back(ReadReport(in));
     } else if (key == "stats") {
       result.stats = ReadStats(in);
+    } else if (key == "executed") {
+      size_t budget = ExecutedNode::kNodesMax;
+      result.executed = ReadExecuted(in, 1, budget);
     } else {
       in.Skip();
     }

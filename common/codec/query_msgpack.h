@@ -10,7 +10,9 @@
 
 namespace brazier::codec {
 
-std::string EncodeQueryPlan(const QueryPlan& plan);
+// A plan's share travels in the header of its message, not in these bytes.
+std::string EncodePlanPart(const PlanPart& part);
+inline std::string EncodeQueryPlan(const QueryPlan& plan) { return EncodePlanPart({plan.spec, plan.root}); }
 Result<QueryPlan> DecodeQueryPlan(Bytes data);
 std::string EncodeQueryResult(const QueryResult& result);
 Result<QueryResult> DecodeQueryResult(Bytes data);

@@ -263,6 +263,18 @@ void AddQuery(std::vector<Setting>& t) {
                .meaning = "Memory of a backend's cache of decoded samples, which makes repeated flame "
                           "graphs fast. 0: none.",
                .field = FIELD(query.cache_bytes_max)});
+  t.push_back({.group = group, .key = "query.split-bytes", .type = kBytes, .default_text = "8MiB",
+               .min = 1, .max = kTiB, .stability = kAdvanced,
+               .meaning = "What a part of a query reads at least, where several query-backends share it.",
+               .field = FIELD(query.split_bytes)});
+  t.push_back({.group = group, .key = "query.work-bytes-max", .type = kBytes, .default_text = "1GiB",
+               .min = kMiB, .max = kTiB, .stability = kAdvanced,
+               .meaning = "Bytes that a query-backend has yet to read, for all queries; beyond it others are asked.",
+               .field = FIELD(query.work_bytes_max)});
+  t.push_back({.group = group, .key = "query.hedge-percent", .type = kInt, .default_text = "20",
+               .unit = "%", .min = 0, .max = 100, .stability = kAdvanced,
+               .meaning = "Parts of a query that may be given to a second backend when the first is slow. 0: none.",
+               .field = FIELD(query.hedge_percent)});
   t.push_back({.group = group, .key = "limits.max-query-length", .type = kDuration,
                .default_text = "30d", .min = 0, .max = 10 * kYear,
                .meaning = "Longest time range of one query. 0: any.",

@@ -1,8 +1,36 @@
 #include "common/model/query.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace brazier {
+namespace {
+
+std::string Counted(uint64_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); }
+
+void Describe(const ExecutedNode& node, int depth, std::string* out) {
+  char milliseconds[32];
+  std::snprintf(milliseconds, sizeof milliseconds, "%.1f ms", static_cast<double>(node.duration_ns) / 1e6);
+  out->append(2 * depth, ' ');
+  *out += node.kind == PlanNode::Kind::kMerge ? "merge" : "read";
+  // A merge node that one backend did by itself.
+  if (node.kind == PlanNode::Kind::kMerge && node.children.empty()) *out += " alone";
+  *out += " on " + (node.backend.empty() ? "this process" : node.backend) + ": " + milliseconds + ", " +
+          Counted(node.blocks_read, "block", "blocks") + ", " + Counted(node.bytes_read, "byte", "bytes") + ", " +
+          Counted(node.samples_read, "sample", "samples");
+  if (node.retries > 0) *out += ", " + Counted(node.retries, "retry", "retries");
+  if (node.hedges > 0) *out += ", " + Counted(node.hedges, "hedge", "hedges");
+  *out += "\n";
+  for (const ExecutedNode& child : node.children) Describe(child, depth + 1, out);
+}
+
+}  // namespace
+
+std::string DescribeExecuted(const ExecutedNode& node) {
+  std::string out;
+  Describe(node, 0, &out);
+  return out;
+}
 
 void QueryStats::Add(const QueryStats& other) {
   blocks_planned += other.blocks_planned;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ struct QuerySpec {
   std::vector<std::string> call_site;  // root-first prefix that stacks must begin with
   std::vector<ReportRequest> reports;
   int64_t memory_bytes_max = 0;  // of partial results on one backend; 0 = the backend's default
+  bool explain = false;          // the result says what was executed where (QueryResult::executed)
 };
 
 // One object and the datasets of it to read.
@@ -68,9 +70,27 @@ struct PlanNode {
   uint64_t bytes = 0;               // to read below this node
 };
 
+// How a plan may be executed. On wires: in the header, so that a backend knows before it has read the plan.
+struct ExecutionShare {
+  // Query-backends that may work on it at a time, whoever gets it included. 1: it asks nobody else. 0: as many as it likes; what
+  // frontends send.
+  uint32_t backends_max = 0;
+  // How often a subtree may be sent to another backend because one failed or was busy; what is left for this subtree.
+  uint32_t retries_max = kRetriesMaxDefault;
+  static constexpr uint32_t kRetriesMaxDefault = 16;
+};
+
 struct QueryPlan {
   QuerySpec spec;
   PlanNode root;
+  ExecutionShare share = {};
+};
+
+// A subtree of a plan on its way to another backend. Borrows.
+struct PlanPart {
+  const QuerySpec& spec;
+  const PlanNode& root;
+  ExecutionShare share = {};
 };
 
 // Sum and number of profiles in one bucket of one series.
@@ -119,9 +139,28 @@ struct QueryStats {
   void Add(const QueryStats& other);
 };
 
+// Who did what for an answer: a node of the plan that one backend did, by itself (no children) or by having its children done.
+struct ExecutedNode {
+  std::string backend;  // member id; empty: it has none
+  PlanNode::Kind kind = PlanNode::Kind::kRead;
+  int64_t duration_ns = 0;  // as that backend saw it
+  uint64_t bytes_read = 0;  // from the object store, below this node
+  uint64_t blocks_read = 0;
+  uint64_t samples_read = 0;
+  uint32_t retries = 0;  // it was given to another backend so often, because one failed or was busy
+  uint32_t hedges = 0;   // backends that got it besides, because one was slow
+  std::vector<ExecutedNode> children;
+  // Of one tree, on wires and for people: beyond it nothing is executed otherwise, only not told.
+  static constexpr size_t kNodesMax = 10'000;
+};
+
 struct QueryResult {
   std::vector<Report> reports;  // in the order of the requests
   QueryStats stats;
+  std::optional<ExecutedNode> executed = std::nullopt;  // when the spec asks for it and the backend knows how
 };
+
+// For people, a line per node: "  read on b-2: 12.3 ms, 3 blocks, 4711 bytes, 99 samples, 1 retry".
+std::string DescribeExecuted(const ExecutedNode& node);
 
 }  // namespace brazier

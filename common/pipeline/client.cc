@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "common/base/clock.h"
+#include "common/contract/query_backend.h"
 #include "common/observe/log.h"
 
 namespace brazier::pipeline {
@@ -44,13 +45,14 @@ class PipelineClient::State : public std::enable_shared_from_this<State> {
     size_t bytes = 0;
     int64_t deadline_ns = 0;
     bool sent = false;
+    NoRoom no_room = NoRoom::kWait;
     uint64_t timer = 0;
     Done done;
   };
 
   // Any thread.
   uint64_t Start(const contract::RequestContext& context, Envelope header, std::string payload,
-                 Done done);
+                 Done done, NoRoom no_room);
   void Cancel(uint64_t id);
   Status Ready() const {
     if (connected_.load(std::memory_order_relaxed)) return Status::Ok();
@@ -112,7 +114,7 @@ class PipelineClient::State : public std::enable_shared_from_this<State> {
 };
 
 uint64_t PipelineClient::State::Start(const contract::RequestContext& context, Envelope header,
-                                      std::string payload, Done done) {
+                                      std::string payload, Done done, NoRoom no_room) {
   requests_metric_.Add();
   const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
   const PipelineLimits& limits = options_.limits;
@@ -135,7 +137,8 @@ uint64_t PipelineClient::State::Start(const contract::RequestContext& context, E
     CallState call{.header = std::move(header),
                    .payload = Frame(std::move(payload)),
                    .bytes = bytes,
-                   .deadline_ns = context.deadline_ns};
+                   .deadline_ns = context.deadline_ns,
+                   .no_room = no_room};
     call.header.id = id;
     call.header.request_id = context.request_id;
     // Shared with the task, so that a refused post can still be answered.
@@ -204,6 +207,7 @@ void PipelineClient::State::Close(const Status& reason) {
 void PipelineClient::State::Enqueue(CallState call) {
   const uint64_t id = call.header.id;
   const int64_t deadline_ns = call.deadline_ns;
+  const bool may_wait = call.no_room == NoRoom::kWait;
   calls_.emplace(id, std::move(call));
   if (closed_) return End(id, Unavailable("the connection to " + options_.address + " was closed"));
   if (deadline_ns <= NowNs()) return OnDeadline(id);
@@ -215,6 +219,12 @@ void PipelineClient::State::Enqueue(CallState call) {
       loop_.RunAt(deadline_ns, [self = shared_from_this(), id] { self->OnDeadline(id); });
   waiting_.push_back(id);
   Flush();
+  if (may_wait) return;
+  const auto it = calls_.find(id);
+  if (it == calls_.end() || it->second.sent) return;
+  if (!waiting_.empty() && waiting_.back() == id) waiting_.pop_back();
+  if (down_since_ns_ != 0) return End(id, Unavailable("no connection to " + options_.address));
+  End(id, ResourceExhausted("the credit at " + options_.address + " is used up").WithReason(contract::kBackendBusy));
 }
 
 void PipelineClient::State::Flush() {
@@ -416,8 +426,8 @@ PipelineClient::~PipelineClient() {
 }
 
 uint64_t PipelineClient::Call(const contract::RequestContext& context, Envelope header,
-                              std::string payload, Done done) {
-  return state_->Start(context, std::move(header), std::move(payload), std::move(done));
+                              std::string payload, Done done, NoRoom no_room) {
+  return state_->Start(context, std::move(header), std::move(payload), std::move(done), no_room);
 }
 
 void PipelineClient::Cancel(uint64_t id) { state_->Cancel(id); }

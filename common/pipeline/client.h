@@ -43,10 +43,14 @@ class PipelineClient {
   PipelineClient(const PipelineClient&) = delete;
   PipelineClient& operator=(const PipelineClient&) = delete;
 
-  // `header` gives kind and shard; id and deadline are filled in. Returns the id, for Cancel(). The context's
+  // What a call does while the server's credit is used up: wait for room, until its deadline; or end, at once, with
+  // kResourceExhausted (reason "backend_busy"), and with kUnavailable while there is no connection. For callers that hold
+  // something others wait for.
+  enum class NoRoom { kWait, kRefuse };
+  // `header` gives kind, and what the kind needs; id and deadline are filled in. Returns the id, for Cancel(). The context's
   // cancellation is not watched here: whoever waits does that.
   uint64_t Call(const contract::RequestContext& context, Envelope header, std::string payload,
-                Done done);
+                Done done, NoRoom no_room = NoRoom::kWait);
   // Ends the call with kCancelled, unless it has ended, and tells the server that nobody waits any more.
   void Cancel(uint64_t id);
   // OK while there is a connection.

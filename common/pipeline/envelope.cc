@@ -20,8 +20,9 @@ std::string EncodeEnvelope(const Envelope& envelope) {
   const bool is_failure = envelope.kind == Kind::kError || envelope.kind == Kind::kBusy;
   const bool is_append = envelope.kind == Kind::kAppend;
   const bool is_credit = envelope.kind == Kind::kCredit;
+  const bool is_execute = envelope.kind == Kind::kExecute;
   codec::MsgpackWriter out;
-  out.Map(3 + (is_request ? 2 : 0) + (is_append ? 1 : 0) + (is_credit ? 1 : 0) +
+  out.Map(3 + (is_request ? 2 : 0) + (is_append ? 1 : 0) + (is_credit ? 1 : 0) + (is_execute ? 3 : 0) +
           (is_failure ? 3 : 0));
   out.Key("v");
   out.Uint(Envelope::kVersion);
@@ -38,6 +39,14 @@ std::string EncodeEnvelope(const Envelope& envelope) {
   if (is_append) {
     out.Key("shard");
     out.Uint(envelope.shard);
+  }
+  if (is_execute) {
+    out.Key("n");
+    out.Uint(envelope.backends_max);
+    out.Key("t");
+    out.Uint(envelope.retries_max);
+    out.Key("w");
+    out.Uint(envelope.work_bytes);
   }
   if (is_credit) {
     out.Key("credit");
@@ -76,6 +85,12 @@ Result<Envelope> DecodeEnvelope(Bytes bytes) {
       envelope.request_id = in.Str(kRequestIdBytesMax);
     } else if (key == "shard") {
       envelope.shard = in.Uint32();
+    } else if (key == "n") {
+      envelope.backends_max = in.Uint32();
+    } else if (key == "t") {
+      envelope.retries_max = in.Uint32();
+    } else if (key == "w") {
+      envelope.work_bytes = in.Uint();
     } else if (key == "credit") {
       envelope.credit_bytes = in.Uint();
     } else if (key == "code") {

@@ -40,6 +40,9 @@ struct Envelope {
   uint64_t deadline_ms = 0;   // requests: the time that is left
   std::string request_id;     // requests: for logs
   uint32_t shard = 0;         // kAppend
+  uint32_t backends_max = 0;  // kExecute, of ExecutionShare; 0: not said
+  uint32_t retries_max = 0;   // kExecute, likewise
+  uint64_t work_bytes = 0;    // kExecute: to read for the plan
   uint64_t credit_bytes = 0;  // kCredit
   Status status;              // kError, kBusy
 };

@@ -11,15 +11,27 @@ WorkerPool::WorkerPool(std::string name, size_t threads, size_t queue_bytes_max)
 
 WorkerPool::~WorkerPool() { Stop(); }
 
-Status WorkerPool::Post(size_t bytes, Task& task) {
+Status WorkerPool::Post(size_t bytes, Task& task) { return Enqueue(bytes, false, task); }
+
+Status WorkerPool::PostIfIdle(size_t bytes, Task& task) { return Enqueue(bytes, true, task); }
+
+Status WorkerPool::Refuse(size_t bytes, bool must_be_idle) const {
+  if (stopping_) return Unavailable(name_ + " is stopping");
+  if (must_be_idle && running_ + queue_.size() >= threads_.size()) {
+    return ResourceExhausted("all " + std::to_string(threads_.size()) + " threads of " + name_ + " are at work");
+  }
+  if (!queue_.empty() && queue_bytes_ + bytes > queue_bytes_max_) {
+    return ResourceExhausted("the queue of " + name_ +
+                             " is full: " + std::to_string(queue_bytes_) +
+                             " bytes wait, the limit is " + std::to_string(queue_bytes_max_));
+  }
+  return Status::Ok();
+}
+
+Status WorkerPool::Enqueue(size_t bytes, bool must_be_idle, Task& task) {
   {
     std::lock_guard lock(mu_);
-    if (stopping_) return Unavailable(name_ + " is stopping");
-    if (!queue_.empty() && queue_bytes_ + bytes > queue_bytes_max_) {
-      return ResourceExhausted("the queue of " + name_ +
-                               " is full: " + std::to_string(queue_bytes_) +
-                               " bytes wait, the limit is " + std::to_string(queue_bytes_max_));
-    }
+    RETURN_IF_ERROR(Refuse(bytes, must_be_idle));
     queue_.emplace_back(bytes, std::move(task));
     queue_bytes_ += bytes;
   }
@@ -57,8 +69,13 @@ void WorkerPool::Run() {
       queue_bytes_ -= queue_.front().first;
       task = std::move(queue_.front().second);
       queue_.pop_front();
+      ++running_;
     }
     task();
+    // What it owns ends before the thread counts as free.
+    task = Task();
+    std::lock_guard lock(mu_);
+    --running_;
   }
 }
 

@@ -25,12 +25,16 @@ class WorkerPool {
   // kResourceExhausted when the queue is full, kUnavailable after Stop(); `task` is left untouched
   // then.
   Status Post(size_t bytes, Task& task);
+  // Only if a thread takes it at once: else kResourceExhausted, and `task` is left untouched.
+  Status PostIfIdle(size_t bytes, Task& task);
   // Drops what waits and joins what runs. Idempotent; one caller.
   void Stop();
   size_t queue_bytes() const;
 
  private:
   void Run();
+  Status Refuse(size_t bytes, bool must_be_idle) const;  // REQUIRES: mu_ held
+  Status Enqueue(size_t bytes, bool must_be_idle, Task& task);
 
   const std::string name_;
   const size_t queue_bytes_max_;
@@ -38,6 +42,7 @@ class WorkerPool {
   std::condition_variable changed_;
   std::deque<std::pair<size_t, Task>> queue_;  // guarded by mu_
   size_t queue_bytes_ = 0;                     // guarded by mu_
+  size_t running_ = 0;                         // guarded by mu_; threads at work
   bool stopping_ = false;                      // guarded by mu_
   std::vector<std::thread> threads_;
 };

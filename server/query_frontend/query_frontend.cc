@@ -84,6 +84,7 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
   const int64_t begun_ns = clock_.MonotonicNs();
   ASSIGN_OR_RETURN(ValidQuery query, ValidateQuery(request, options_, clock_.NowNs()));
   query.spec.query_id = context.request_id;
+  query.spec.explain = request.explain;
   const Question question{context, query.spec, query.find, request.explain};
   Result<Answer> result = Answer();
   if (!query.is_empty) {
@@ -175,11 +176,16 @@ Result<QueryFrontend::Answer> QueryFrontend::AttemptOverBlocks(const Question& q
 Result<QueryFrontend::Answer> QueryFrontend::Read(const Question& question, std::vector<BlockMeta> blocks) {
   PlannerLimits limits;
   limits.read_node_bytes_max = options_.read_node_bytes_max;
+  limits.read_node_bytes_min = options_.read_node_bytes_min;
+  limits.backends = peers_.Live()->size();
   const PlannedQuery query = PlanQuery(question.spec, std::move(blocks), limits);
   Answer answer;
   if (question.explain) answer.explanation = ExplainPlan(query);
   if (!query.plan.root.reads.empty() || !query.plan.root.children.empty()) {
     ASSIGN_OR_RETURN(answer.result, Execute(question.context, query.plan));
+    if (question.explain && answer.result.executed.has_value()) {
+      answer.explanation += "executed:\n" + DescribeExecuted(*answer.result.executed);
+    }
   }
   answer.result.stats.Add(query.left_out);
   return answer;
@@ -197,7 +203,8 @@ Result<QueryResult> QueryFrontend::Execute(const contract::RequestContext& conte
     if (i > 0) retries_.Add();
     const auto& peer = (*live)[(first + i) % live->size()];
     Result<QueryResult> result = peer.backend->Execute(context, plan);
-    if (result.ok() || result.status().code() != Code::kUnavailable) return result;
+    if (result.ok()) return result;
+    if (result.status().code() != Code::kUnavailable && !contract::IsBusy(result.status())) return result;
     last = result.status().Annotate("query-backend " + peer.member.id);
     if (clock_.MonotonicNs() >= context.deadline_ns) break;
   }

@@ -11,6 +11,7 @@ struct QueryFrontendOptions {
   int64_t query_lookback_ns = int64_t{31} * 24 * 3600 * 1'000'000'000;    // 0: no limit
   int64_t memory_bytes_max = 0;        // of partial results on a backend; 0: the backend's default
   uint64_t read_node_bytes_max = 64 << 20;  // one read node reads about this much
+  uint64_t read_node_bytes_min = 8 << 20;   // with several backends, one reads at least this much
   int attempts_max = 3;                // backends tried for one query
 };
 

@@ -38,6 +38,14 @@ uint64_t ReadBytes(const QuerySpec& spec, const BlockRead& read) {
   return bytes;
 }
 
+// What a read node may have.
+uint64_t NodeBytesMax(uint64_t bytes, const PlannerLimits& limits) {
+  if (limits.backends <= 1) return limits.read_node_bytes_max;
+  const uint64_t nodes = limits.backends * kReadNodesPerBackend;
+  const uint64_t even = (bytes + nodes - 1) / nodes;
+  return std::min(std::max(even, limits.read_node_bytes_min), limits.read_node_bytes_max);
+}
+
 // "blocks/1/t/ID.brz: raw (3 datasets), 24 hours (1 dataset); 1 deletion; 4711 bytes"
 std::string Explain(const QuerySpec& spec, const BlockRead& read) {
   std::map<std::string, size_t> covers;
@@ -82,7 +90,9 @@ void Describe(const PlanNode& node, int depth, Explained* explained, std::string
 
 PlannedQuery PlanQuery(QuerySpec spec, std::vector<BlockMeta> blocks, const PlannerLimits& limits) {
   PlannedQuery query;
-  std::vector<PlanNode> level;
+  std::vector<BlockRead> reads;
+  std::vector<uint64_t> read_bytes;
+  uint64_t bytes_of_all = 0;
   for (BlockMeta& block : blocks) {
     if (block.IsQuarantined()) {
       QueryStats failed;
@@ -93,12 +103,16 @@ PlannedQuery PlanQuery(QuerySpec spec, std::vector<BlockMeta> blocks, const Plan
     }
     BlockRead read = ReadOf(std::move(block));
     if (read.datasets.empty()) continue;
-    const uint64_t bytes = ReadBytes(spec, read);
-    if (level.empty() || level.back().bytes + bytes > limits.read_node_bytes_max) {
-      level.emplace_back();
-    }
-    level.back().bytes += bytes;
-    level.back().reads.push_back(std::move(read));
+    read_bytes.push_back(ReadBytes(spec, read));
+    bytes_of_all += read_bytes.back();
+    reads.push_back(std::move(read));
+  }
+  const uint64_t node_bytes_max = NodeBytesMax(bytes_of_all, limits);
+  std::vector<PlanNode> level;
+  for (size_t i = 0; i < reads.size(); ++i) {
+    if (level.empty() || level.back().bytes + read_bytes[i] > node_bytes_max) level.emplace_back();
+    level.back().bytes += read_bytes[i];
+    level.back().reads.push_back(std::move(reads[i]));
   }
   while (level.size() > 1) {
     // Even children: 21 nodes become 11 + 10, not 20 + 1.

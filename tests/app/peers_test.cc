@@ -116,6 +116,20 @@ TEST_F(PeersTest, ConnectsToLivingWritersInOrderOfTheirIds) {
   EXPECT_TRUE(metastore_.deadlines_set);
 }
 
+TEST_F(PeersTest, ABackendSharesWithAllOthersButItself) {
+  OtherQueryBackends others("b");
+  EXPECT_TRUE(others.Live()->empty()) << "before the process has joined";
+  others.Follow(membership_.query_backends());
+  for (const char* id : {"a", "b", "c"}) {
+    metastore_.list.members.push_back({.id = id, .roles = {"query-backend"}, .pipeline_address = std::string("tcp://") + id + ":1"});
+  }
+  membership_.RunOnce();
+  const auto live = others.Live();
+  ASSERT_EQ(live->size(), 2u);
+  EXPECT_EQ((*live)[0].member.id, "a");
+  EXPECT_EQ((*live)[1].member.id, "c");
+}
+
 TEST_F(PeersTest, TellsWhereMetastoreMembersGiveJobs) {
   metastore_.list.members = {{.id = "a", .roles = {"metastore"}, .jobs_address = "tcp://a:1"},
                              {.id = "b", .roles = {"distributor"}, .jobs_address = "tcp://b:1"},

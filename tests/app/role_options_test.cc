@@ -109,7 +109,7 @@ TEST(RoleOptions, TheRest) {
             "--query.cache-bytes-max=3MiB",
             "--limits.max-query-length=1h", "--limits.max-query-lookback=0", "--multitenancy",
             "--http.body-bytes-max=3MiB", "--data-dir=d", "--dedup.window=9s",
-            "--dedup.bytes-max=5MiB", "--zeromq.listen=", "--zeromq.pull-listen=ipc://p"});
+            "--query.work-bytes-max=7MiB", "--query.hedge-percent=9", "--query.split-bytes=4KiB", "--dedup.bytes-max=5MiB", "--zeromq.listen=", "--zeromq.pull-listen=ipc://p"});
   EXPECT_EQ(MetastoreOptionsOf(config).folder, "d/metastore");
   EXPECT_EQ(MetastoreOptionsOf(config).dedup_window_ns, 9 * kNsPerSecond);
   EXPECT_EQ(MetastoreOptionsOf(config).dedup_bytes_max, 5u << 20);
@@ -122,7 +122,10 @@ TEST(RoleOptions, TheRest) {
   EXPECT_EQ(QueryBackendOptionsOf(config).threads, 5);
   EXPECT_EQ(QueryBackendOptionsOf(config).memory_bytes_max, 32u << 20);
   EXPECT_EQ(QueryBackendOptionsOf(config).cache_bytes_max, 3u << 20);
-  EXPECT_EQ(QueryThreadsOf(config), 5u);
+  EXPECT_EQ(QueryEndpointOptionsOf(config).threads, 5u);
+  EXPECT_EQ(QueryEndpointOptionsOf(config).work_bytes_max, 7u << 20);
+  EXPECT_EQ(QueryBackendOptionsOf(config).fan_out.hedges_percent_max, 9);
+  EXPECT_EQ(QueryFrontendOptionsOf(config).read_node_bytes_min, 4096u);
   EXPECT_EQ(QueryFrontendOptionsOf(config).query_length_max_ns, 3600 * kNsPerSecond);
   EXPECT_EQ(QueryFrontendOptionsOf(config).query_lookback_ns, 0);
   EXPECT_TRUE(WriteOptionsOf(config).multitenancy);

@@ -10,6 +10,7 @@
 #include "common/model/rollup_cover.h"
 #include "worker/query_backend/block_scan.h"
 #include "worker/query_backend/cached_scan.h"
+#include "worker/query_backend/fan_out_execution.h"
 
 namespace brazier::query_backend {
 namespace {
@@ -225,8 +226,8 @@ struct QueryBackend::Batch {
 };
 
 QueryBackend::QueryBackend(QueryBackendOptions options, object::ObjectStore& store,
-                           const Clock& clock, MetricsRegistry& registry)
-    : options_(options), store_(store), clock_(clock), metrics_(registry), cache_(options.cache_bytes_max, metrics_) {
+                           const Clock& clock, MetricsRegistry& registry, contract::QueryBackendPeers* peers)
+    : options_(std::move(options)), store_(store), peers_(peers), clock_(clock), metrics_(registry), cache_(options_.cache_bytes_max, metrics_) {
   int threads = options_.threads;
   if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   // The caller of Execute() reads too.
@@ -253,12 +254,7 @@ Result<QueryResult> QueryBackend::Execute(const contract::RequestContext& contex
   Result<QueryResult> result = Run(context, plan);
   metrics_.executions.Add();
   metrics_.seconds.Observe(static_cast<double>(clock_.MonotonicNs() - begun_ns) / 1e9);
-  if (result.ok()) {
-    metrics_.blocks.Add(result->stats.blocks_read);
-    metrics_.bytes.Add(result->stats.bytes_read);
-  } else {
-    metrics_.failures.Add();
-  }
+  if (!result.ok()) metrics_.failures.Add();
   return result;
 }
 
@@ -272,13 +268,51 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
                              std::to_string(static_cast<int>(request.kind)) + " is not known");
     }
   }
-  ASSIGN_OR_RETURN(const Selector selector, Selector::Parse(plan.spec.selector));
-  const size_t memory_max = plan.spec.memory_bytes_max > 0
-                                ? static_cast<size_t>(plan.spec.memory_bytes_max)
-                                : options_.memory_bytes_max;
-  Execution execution(context, plan.spec, selector, memory_max, clock_, cache_);
-  execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(plan.spec, selector);
-  RETURN_IF_ERROR(CollectReads(plan.root, 0, &execution.reads));
+  if (peers_ == nullptr || plan.root.kind != PlanNode::Kind::kMerge) return ReadHere(context, plan.spec, plan.root);
+  std::vector<contract::QueryBackendPeer> peers = FanOutExecution::PeersFor(plan, options_.fan_out, *peers_);
+  if (peers.empty()) return ReadHere(context, plan.spec, plan.root);
+  FanOutExecution execution({.clock = clock_,
+                             .metrics = metrics_,
+                             .limits = options_.fan_out,
+                             .memory_bytes_max = MemoryBytesMax(plan.spec),
+                             .name = options_.name,
+                             .execute_here = [&](const contract::RequestContext& part_context, const PlanNode& node) {
+                               return ReadHere(part_context, plan.spec, node);
+                             }},
+                            context, plan, std::move(peers));
+  return execution.Run();
+}
+
+size_t QueryBackend::MemoryBytesMax(const QuerySpec& spec) const {
+  return spec.memory_bytes_max > 0 ? static_cast<size_t>(spec.memory_bytes_max) : options_.memory_bytes_max;
+}
+
+Result<QueryResult> QueryBackend::ReadHere(const contract::RequestContext& context, const QuerySpec& spec,
+                                           const PlanNode& root) {
+  const int64_t begun_ns = clock_.MonotonicNs();
+  Result<QueryResult> result = ReadBlocks(context, spec, root);
+  if (!result.ok()) return result;
+  const QueryStats& stats = result->stats;
+  metrics_.blocks.Add(stats.blocks_read);
+  metrics_.bytes.Add(stats.bytes_read);
+  if (spec.explain) {
+    result->executed = ExecutedNode{.backend = options_.name,
+                                    .kind = root.kind,
+                                    .duration_ns = clock_.MonotonicNs() - begun_ns,
+                                    .bytes_read = stats.bytes_read,
+                                    .blocks_read = stats.blocks_read,
+                                    .samples_read = stats.samples_read,
+                                    .children = {}};
+  }
+  return result;
+}
+
+Result<QueryResult> QueryBackend::ReadBlocks(const contract::RequestContext& context, const QuerySpec& spec,
+                                             const PlanNode& root) {
+  ASSIGN_OR_RETURN(const Selector selector, Selector::Parse(spec.selector));
+  Execution execution(context, spec, selector, MemoryBytesMax(spec), clock_, cache_);
+  execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(spec, selector);
+  RETURN_IF_ERROR(CollectReads(root, 0, &execution.reads));
   std::optional<Batch> batch;
   for (const BlockRead* read : execution.reads) {
     if (!batch.has_value()) batch.emplace();

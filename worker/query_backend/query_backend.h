@@ -1,4 +1,5 @@
-// QueryBackend: executes plans: reads blocks, feeds them to the report builders, merges.
+// QueryBackend: executes plans: reads blocks, feeds them to the report builders, merges. A merge node is shared out to other backends
+// where there are any and the plan allows it (fan_out.h decides, fan_out_execution.h does); all else is done here:
 //
 // A plan's blocks are fetched in batches of bounded size, one request each; then the datasets of a batch are read service
 // by service, in runs (dataset_runs.h). Small datasets of flame graph queries stay in a cache (dataset_cache.h). All work
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/contract/peers.h"
 #include "common/contract/query_backend.h"
 #include "store/object/object_store.h"
 #include "worker/query_backend/dataset_cache.h"
@@ -27,8 +29,9 @@ namespace brazier::query_backend {
 
 class QueryBackend final : public contract::QueryBackend {
  public:
+  // `peers`: the other backends, never this one; null: there are none. All outlive the backend's executions.
   QueryBackend(QueryBackendOptions options, object::ObjectStore& store, const Clock& clock,
-               MetricsRegistry& registry);
+               MetricsRegistry& registry, contract::QueryBackendPeers* peers = nullptr);
   ~QueryBackend() override;
 
   Result<QueryResult> Execute(const contract::RequestContext& context,
@@ -40,6 +43,10 @@ class QueryBackend final : public contract::QueryBackend {
   struct Scan;
   struct Step;
   Result<QueryResult> Run(const contract::RequestContext& context, const QueryPlan& plan);
+  // All of it in this process; waits for nobody but the object store. REQUIRES: the spec is valid.
+  Result<QueryResult> ReadHere(const contract::RequestContext& context, const QuerySpec& spec, const PlanNode& root);
+  Result<QueryResult> ReadBlocks(const contract::RequestContext& context, const QuerySpec& spec, const PlanNode& root);
+  size_t MemoryBytesMax(const QuerySpec& spec) const;
   struct Batch;
   // Reads the datasets of one batch of blocks: those in the cache from there, the others from blocks that it loads.
   void ReadBatch(Execution& execution, Batch& batch);
@@ -54,6 +61,7 @@ class QueryBackend final : public contract::QueryBackend {
 
   const QueryBackendOptions options_;
   object::ObjectStore& store_;
+  contract::QueryBackendPeers* const peers_;
   const Clock& clock_;
   QueryBackendMetrics metrics_;
   DatasetCache cache_;

@@ -18,6 +18,14 @@ struct QueryBackendMetrics {
         cache_evictions(r.GetCounter("brazier_query_backend_cache_evictions_total",
                                      "Dictionaries (tenant, service, profile type) dropped from the cache.")),
         cache_bytes(r.GetGauge("brazier_query_backend_cache_bytes", "Memory of the cache.")),
+        parts_here(Parts(r, "here")),
+        parts_at_peers(Parts(r, "peer")),
+        part_failures(r.GetCounter("brazier_query_backend_part_failures_total",
+                                   "Parts of plans that a peer did not do: it failed, was busy or gone.")),
+        part_hedges(r.GetCounter("brazier_query_backend_part_hedges_total",
+                                 "Parts of plans given to a second backend because the first was slow.")),
+        parts_overtaken(r.GetCounter("brazier_query_backend_parts_overtaken_total",
+                                     "Parts of plans given up at one backend because another was faster.")),
         seconds(r.GetHistogram("brazier_query_backend_execute_seconds", "Executing one plan.",
                                LatencyBounds())) {}
   Counter& executions;
@@ -28,7 +36,18 @@ struct QueryBackendMetrics {
   Counter& cache_misses;
   Counter& cache_evictions;
   Gauge& cache_bytes;
+  Counter& parts_here;
+  Counter& parts_at_peers;
+  Counter& part_failures;
+  Counter& part_hedges;
+  Counter& parts_overtaken;
   Histogram& seconds;
+
+ private:
+  static Counter& Parts(MetricsRegistry& r, const char* where) {
+    return r.GetCounter("brazier_query_backend_parts_total", "Parts of plans that were shared out, by where they were begun.",
+                        {{"where", where}});
+  }
 };
 
 }  // namespace brazier::query_backend

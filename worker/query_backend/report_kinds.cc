@@ -25,6 +25,19 @@ const ReportKindRow* FindReportKind(ReportKind kind) {
   return nullptr;
 }
 
+size_t MemoryBytes(const Report& report) {
+  // Of an entry of a set or a map, besides what it holds.
+  constexpr size_t kEntryBytes = 64;
+  size_t bytes = report.flame_tree.nodes.size() * sizeof(FlameTree::Node) + report.flame_tree.names.bytes();
+  for (const auto& [labels, points] : report.time_series) {
+    bytes += kEntryBytes + labels.Bytes() + points.size() * (kEntryBytes + sizeof(TimeSeriesPoint));
+  }
+  for (const std::string& text : report.strings) bytes += kEntryBytes + text.size();
+  for (const Labels& labels : report.series) bytes += kEntryBytes + labels.Bytes();
+  const StackProfile& profile = report.stack_profile;
+  return bytes + profile.symbols.MemoryBytes() + profile.stacks.size() * (sizeof(uint32_t) + sizeof(int64_t));
+}
+
 Result<const Selector*> RowSelection::SelectorOf(const std::string& text) {
   const auto it = deletion_selectors_.find(text);
   if (it != deletion_selectors_.end()) return &it->second;

@@ -100,6 +100,9 @@ struct ReportKindRow {
   void (*merge)(Report& into, Report&& from);
 };
 
+// About what a report takes; for bounds.
+size_t MemoryBytes(const Report& report);
+
 // Never null for a valid kind; null for a number that is none.
 const ReportKindRow* FindReportKind(ReportKind kind);
 

@@ -121,6 +121,47 @@ TEST(QueryPlanMsgpack, DepthIsLimited) {
   EXPECT_NE(status.message().find("deeper than 32"), std::string::npos) << status.message();
 }
 
+TEST(QueryPlanMsgpack, ExplainTravelsAndIsAbsentOtherwise) {
+  QueryPlan plan;
+  const std::string without = EncodeQueryPlan(plan);
+  EXPECT_FALSE(DecodeQueryPlan(AsBytes(without))->spec.explain);
+  EXPECT_EQ(without.find("explain"), std::string::npos);
+  plan.spec.explain = true;
+  EXPECT_TRUE(DecodeQueryPlan(AsBytes(EncodeQueryPlan(plan)))->spec.explain);
+}
+
+// "executed", [backend, kind, duration, bytes, blocks, samples, retries, hedges, children].
+TEST(QueryResultMsgpack, GoldenExecuted) {
+  QueryResult result;
+  const std::string without = EncodeQueryResult(result);
+  EXPECT_FALSE(DecodeQueryResult(AsBytes(without))->executed.has_value());
+  result.executed = ExecutedNode{.backend = "b", .kind = PlanNode::Kind::kMerge, .duration_ns = 5, .bytes_read = 6, .blocks_read = 7,
+                                 .samples_read = 8, .retries = 1, .hedges = 2, .children = {ExecutedNode{}}};
+  const std::string with = EncodeQueryResult(result);
+  EXPECT_TRUE(with.ends_with(std::string("\xa8" "executed\x99\xa1" "b\x02\x05\x06\x07\x08\x01\x02\x91"
+                                         "\x99\xa0\x01\x00\x00\x00\x00\x00\x00\x90", 30)));
+  EXPECT_EQ(EncodeQueryResult(*DecodeQueryResult(AsBytes(with))), with);
+}
+
+TEST(QueryResultMsgpack, ExecutedTreesAreBounded) {
+  QueryResult result;
+  ExecutedNode& root = result.executed.emplace();
+  root.children.resize(ExecutedNode::kNodesMax + 5);
+  EXPECT_EQ(DecodeQueryResult(AsBytes(EncodeQueryResult(result)))->executed->children.size(), ExecutedNode::kNodesMax);
+  ExecutedNode deep;
+  for (int i = 0; i < 50; ++i) {
+    ExecutedNode parent;
+    parent.children.push_back(std::move(deep));
+    deep = std::move(parent);
+  }
+  result.executed = std::move(deep);
+  int depth = 0;
+  const auto cut = DecodeQueryResult(AsBytes(EncodeQueryResult(result)));
+  ASSERT_TRUE(cut.ok()) << cut.status().ToString();
+  for (const ExecutedNode* node = &*cut->executed; !node->children.empty(); node = &node->children[0]) ++depth;
+  EXPECT_EQ(depth, 31);
+}
+
 TEST(QueryResultMsgpack, RoundTripIsByteEqual) {
   // The encoding is canonical, so equal bytes after a second encoding mean equal values; spot
   // checks make sure that the values are there at all.

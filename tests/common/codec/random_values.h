@@ -181,7 +181,22 @@ class RandomValues {
     r.stats.rollup_rows_read = Below(1000);
     r.stats.blocks_failed = Below(3);
     for (uint64_t k = r.stats.blocks_failed; k > 0; --k) r.stats.failed_blocks.push_back(Text());
+    if (Below(2) == 0) r.executed = Executed(3);
     return r;
+  }
+
+  ExecutedNode Executed(int depth) {
+    ExecutedNode node;
+    node.backend = Text();
+    node.kind = Below(2) == 0 ? PlanNode::Kind::kMerge : PlanNode::Kind::kRead;
+    node.duration_ns = static_cast<int64_t>(Below(1'000'000));
+    node.bytes_read = engine_();
+    node.blocks_read = Below(10);
+    node.samples_read = Below(1000);
+    node.retries = static_cast<uint32_t>(Below(3));
+    node.hedges = static_cast<uint32_t>(Below(3));
+    for (uint64_t i = depth > 0 ? Below(4) : 0; i > 0; --i) node.children.push_back(Executed(depth - 1));
+    return node;
   }
 
   Report OneReport() {

@@ -37,6 +37,21 @@ TEST(Envelope, GoldenBytes) {
   EXPECT_EQ(EncodeAppendReceipt({.segment = {Hash128{7, 8}}}), std::string("\x93\x07\x08\x00", 4));
 }
 
+TEST(Envelope, ExecuteSaysItsShareAndOlderOnesDoNot) {
+  const Envelope sent{.kind = Kind::kExecute, .id = 1, .deadline_ms = 77, .backends_max = 3, .retries_max = 4, .work_bytes = 1ull << 40};
+  const auto e = DecodeEnvelope(AsBytes(EncodeEnvelope(sent)));
+  ASSERT_TRUE(e.ok()) << e.status().ToString();
+  EXPECT_EQ(e->backends_max, 3u);
+  EXPECT_EQ(e->retries_max, 4u);
+  EXPECT_EQ(e->work_bytes, 1ull << 40);
+  const std::string old("\x85\xa1v\x01\xa1k\x04\xa2id\x01\xa1" "d\x4d\xa1r\xa0", 17);
+  const auto before = DecodeEnvelope(AsBytes(old));
+  ASSERT_TRUE(before.ok()) << before.status().ToString();
+  EXPECT_EQ(before->kind, Kind::kExecute);
+  EXPECT_EQ(before->backends_max, 0u);
+  EXPECT_EQ(before->work_bytes, 0u);
+}
+
 TEST(Envelope, JobKindsAreRequests) {
   for (const Kind kind : {Kind::kPullJobs, Kind::kJobHeartbeat, Kind::kFinishJob, Kind::kReturnJob}) {
     const auto e = DecodeEnvelope(AsBytes(EncodeEnvelope({.kind = kind, .id = 1, .deadline_ms = 77, .request_id = "r"})));

@@ -20,15 +20,19 @@ using testing::FakeQueryBackend;
 using testing::RandomValues;
 
 struct Fixture {
-  explicit Fixture(FakeQueryBackend::Body body, size_t threads = 2, PipelineLimits limits = {})
+  explicit Fixture(FakeQueryBackend::Body body, size_t threads = 2, PipelineLimits limits = {}, uint64_t work_bytes_max = 1000)
       : backend(std::move(body)),
         server(server_loop, {"tcp://127.0.0.1:0", limits}, metrics),
-        endpoint({.threads = threads}, server, backend, metrics) {
+        endpoint({.threads = threads, .work_bytes_max = work_bytes_max}, server, backend, metrics) {
     ServeSegmentWriter(server, writer);  // both roles share the address
     EXPECT_TRUE(server.Start().ok());
     auto opened = QueryBackendClient::Open(client_loop, {server.address(), limits}, metrics);
     EXPECT_TRUE(opened.ok()) << opened.status().ToString();
     client = std::move(opened).value();
+  }
+  // Parts do not wait for a connection.
+  void WaitForConnection() {
+    for (int i = 0; i < 4000 && !client->Ready().ok(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   MetricsRegistry metrics;
   FakeQueryBackend backend;
@@ -193,6 +197,142 @@ TEST(ExecutePipeline, ConcurrentQueriesRunOnTheirThreads) {
   EXPECT_EQ(ok, 12);
   EXPECT_GE(peak, 2);
   EXPECT_LE(peak, 4);
+}
+
+// A part that was begun, and what it led to.
+struct Begun {
+  Begun(Fixture& f, const QueryPlan& plan, int64_t ms = 8000)
+      : execution(f.client->Begin(ContextFor(ms), {plan.spec, plan.root, plan.share}, [end = ended] { end->Set(true); })) {}
+  Status Wait() {
+    if (!ended->Wait().has_value()) return Internal("it did not end");
+    return execution->Take().status();
+  }
+  std::shared_ptr<testing::Awaited<bool>> ended = std::make_shared<testing::Awaited<bool>>();
+  std::unique_ptr<contract::BegunExecution> execution;
+};
+
+// A thread of the backend, and its bytes to read, are free only shortly after its answer.
+Status UntilNotBusy(Fixture& f, const QueryPlan& plan) {
+  Status status;
+  for (int i = 0; i < 4000; ++i) {
+    status = Begun(f, plan).Wait();
+    if (!contract::IsBusy(status)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return status;
+}
+
+QueryPlan PlanFor(uint32_t backends_max, uint64_t bytes, PlanNode::Kind kind = PlanNode::Kind::kMerge) {
+  QueryPlan plan;
+  plan.root.kind = kind;
+  plan.root.bytes = bytes;
+  plan.share.backends_max = backends_max;
+  return plan;
+}
+
+// Holds what it executes until it is released.
+struct Gate {
+  std::promise<void> promise;
+  std::shared_future<void> released = promise.get_future().share();
+  std::atomic<int> begun{0};
+  FakeQueryBackend::Body Body() {
+    return [this](const contract::RequestContext&, const QueryPlan&) -> Result<QueryResult> {
+      ++begun;
+      released.wait();
+      return QueryResult{};
+    };
+  }
+  void WaitFor(int count) {
+    for (int i = 0; i < 4000 && begun < count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(begun, count);
+  }
+};
+
+TEST(ExecutePipeline, APartBegunElsewhereHoldsNoThreadAndSaysItsShare) {
+  testing::Awaited<ExecutionShare> seen;
+  Fixture f([&](const contract::RequestContext&, const QueryPlan& plan) -> Result<QueryResult> {
+    seen.Set(plan.share);
+    return QueryResult{};
+  });
+  ASSERT_TRUE(f.client->Execute(ContextFor(5000), PlanFor(0, 1)).ok());  // connected, and with credit
+  EXPECT_EQ(seen.Wait()->backends_max, 0u);
+  EXPECT_EQ(seen.Wait()->retries_max, ExecutionShare::kRetriesMaxDefault);
+  QueryPlan part = PlanFor(3, 1);
+  part.share.retries_max = 2;
+  EXPECT_TRUE(Begun(f, part).Wait().ok());
+  EXPECT_EQ(seen.Wait()->backends_max, 3u);
+  EXPECT_EQ(seen.Wait()->retries_max, 2u);
+  EXPECT_TRUE(Begun(f, PlanFor(3, 1, PlanNode::Kind::kRead)).Wait().ok());
+  EXPECT_EQ(seen.Wait()->backends_max, 1u) << "what only reads asks nobody else";
+}
+
+TEST(ExecutePipeline, APartThatWouldShareOutIsRefusedWhenNoThreadIsFree) {
+  Gate gate;
+  Fixture f(gate.Body(), 1);
+  std::thread whole([&] { EXPECT_TRUE(f.client->Execute(ContextFor(8000), PlanFor(0, 1)).ok()); });
+  gate.WaitFor(1);
+  const Status busy = Begun(f, PlanFor(2, 1)).Wait();
+  EXPECT_TRUE(contract::IsBusy(busy)) << busy.ToString();
+  // What reads has a thread of its own, and a whole query waits.
+  Begun read(f, PlanFor(1, 1));
+  gate.WaitFor(2);
+  std::thread another([&] { EXPECT_TRUE(f.client->Execute(ContextFor(8000), PlanFor(0, 1)).ok()); });
+  gate.promise.set_value();
+  EXPECT_TRUE(read.Wait().ok());
+  whole.join();
+  another.join();
+  EXPECT_EQ(f.metrics.GetCounter("brazier_pipeline_queries_busy_total", "").value(), 1u);
+  EXPECT_TRUE(UntilNotBusy(f, PlanFor(2, 1)).ok());
+}
+
+TEST(ExecutePipeline, OverTheBytesToReadItIsBusyAtOnce) {
+  Gate gate;
+  Fixture f(gate.Body(), 1, {}, 100);
+  f.WaitForConnection();
+  Begun first(f, PlanFor(1, 1'000'000'000));  // alone it may be larger
+  gate.WaitFor(1);
+  EXPECT_TRUE(contract::IsBusy(Begun(f, PlanFor(1, 1)).Wait()));
+  std::thread whole([&] { EXPECT_TRUE(f.client->Execute(ContextFor(8000), PlanFor(0, 500)).ok()); });
+  gate.promise.set_value();
+  EXPECT_TRUE(first.Wait().ok());
+  whole.join();
+  EXPECT_TRUE(UntilNotBusy(f, PlanFor(1, 60)).ok());
+  f.server.Stop();
+  f.endpoint.Stop();
+  EXPECT_EQ(f.metrics.GetGauge("brazier_pipeline_queries_work_bytes", "").value(), 0);
+}
+
+TEST(ExecutePipeline, APartDoesNotWaitForCredit) {
+  Gate gate;
+  Fixture f(gate.Body(), 1, {.credit_bytes = 600, .initial_credit_bytes = 600});
+  f.WaitForConnection();
+  Begun first(f, PlanFor(1, 1));
+  gate.WaitFor(1);
+  const Status refused = Begun(f, PlanFor(1, 1)).Wait();
+  EXPECT_TRUE(contract::IsBusy(refused)) << refused.ToString();
+  gate.promise.set_value();
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_TRUE(Begun(f, PlanFor(1, 1)).Wait().ok());
+}
+
+TEST(ExecutePipeline, DestroyingAnExecutionTellsTheBackend) {
+  testing::Awaited<bool> told;
+  std::atomic<bool> began{false};
+  Fixture f([&](const contract::RequestContext& context, const QueryPlan&) -> Result<QueryResult> {
+    began = true;
+    while (!context.IsCancelled() && context.deadline_ns > SystemClock().MonotonicNs()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    told.Set(context.IsCancelled());
+    return QueryResult{};
+  });
+  f.WaitForConnection();
+  Begun part(f, PlanFor(1, 1));
+  for (int i = 0; i < 4000 && !began; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  part.execution.reset();
+  EXPECT_EQ(told.Wait(), true);
+  EXPECT_TRUE(part.ended->Wait().has_value()) << "and its end is told all the same";
+  EXPECT_EQ(part.ended->sets(), 1);
 }
 
 TEST(ExecutePipeline, AnAnswerOverTheLimitIsAnErrorThatSaysSo) {

@@ -14,6 +14,7 @@ struct FakeBackend final : contract::QueryBackend {
   std::vector<QueryPlan> plans;
   testing::FakeClock* clock = nullptr;
   int64_t takes_ns = 0;
+  std::optional<ExecutedNode> executed;
   contract::Cancellation* gone = nullptr;  // the client goes away during the call
 
   Result<QueryResult> Execute(const contract::RequestContext&, const QueryPlan& plan) override {
@@ -28,6 +29,7 @@ struct FakeBackend final : contract::QueryBackend {
     QueryResult result;
     for (const auto& request : plan.spec.reports) result.reports.emplace_back().kind = request.kind;
     result.stats.blocks_read = 1;
+    result.executed = executed;
     return result;
   }
   Status Ready() override { return Status::Ok(); }
@@ -279,6 +281,32 @@ TEST_F(QueryFrontendTest, ExplainsWhenAsked) {
   const std::string explanation = Query(request)->explanation;
   EXPECT_TRUE(explanation.starts_with("read 1 blocks, 10 bytes\n  ")) << explanation;
   EXPECT_TRUE(explanation.ends_with(": raw; 10 bytes\n")) << explanation;
+}
+
+TEST_F(QueryFrontendTest, ABusyBackendIsReplacedByTheNext) {
+  AddBackends(3);
+  const Status busy = ResourceExhausted("full").WithReason(contract::kBackendBusy);
+  for (const auto& backend : backends_) backend->failures = {busy};
+  EXPECT_EQ(Query().status().reason(), contract::kBackendBusy) << "all of them are";
+  EXPECT_EQ(Calls(), 3u);
+  backends_[0]->failures = backends_[1]->failures = {busy};
+  EXPECT_TRUE(Query().ok());
+  backends_[2]->failures = backends_[1]->failures = backends_[0]->failures = {ResourceExhausted("memory").WithReason("query_memory_limit")};
+  const size_t calls = Calls();
+  EXPECT_FALSE(Query().ok());
+  EXPECT_EQ(Calls(), calls + 1) << "the query's own limit is the answer";
+}
+
+TEST_F(QueryFrontendTest, ExplainsWhatWasExecutedWhereTheBackendTells) {
+  AddBackends(1);
+  backends_[0]->executed = ExecutedNode{.backend = "b-7", .blocks_read = 3};
+  auto request = Request();
+  EXPECT_FALSE(Query(request)->explanation.find("b-7") != std::string::npos);
+  EXPECT_FALSE(backends_[0]->plans.back().spec.explain);
+  request.explain = true;
+  const std::string explanation = Query(request)->explanation;
+  EXPECT_NE(explanation.find("\nexecuted:\nread on b-7: 0.0 ms, 3 blocks"), std::string::npos) << explanation;
+  EXPECT_TRUE(backends_[0]->plans.back().spec.explain);
 }
 
 TEST_F(QueryFrontendTest, FailuresOfTheMetastoreAreTheAnswer) {

@@ -68,6 +68,38 @@ TEST(QueryPlanner, GoldenPlans) {
       << "a block over the limit has a node of its own";
 }
 
+TEST(QueryPlanner, GoldenPlansForSeveralBackends) {
+  const auto plan = [](size_t blocks, size_t backends, size_t children_max = 4) {
+    return Plan(Blocks(blocks, 10), {.read_node_bytes_max = 40, .children_max = children_max, .read_node_bytes_min = 20, .backends = backends});
+  };
+  EXPECT_EQ(plan(2, 4), "read 2 blocks, 20 bytes\n") << "not worth more than one";
+  EXPECT_EQ(plan(4, 4),
+            "merge 2 nodes, 40 bytes\n"
+            "  read 2 blocks, 20 bytes\n"
+            "  read 2 blocks, 20 bytes\n") << "a node has the minimum, though more backends live";
+  EXPECT_EQ(plan(12, 2),
+            "merge 4 nodes, 120 bytes\n"
+            "  read 3 blocks, 30 bytes\n"
+            "  read 3 blocks, 30 bytes\n"
+            "  read 3 blocks, 30 bytes\n"
+            "  read 3 blocks, 30 bytes\n") << "two for each backend";
+  EXPECT_EQ(plan(12, 1),
+            "merge 3 nodes, 120 bytes\n"
+            "  read 4 blocks, 40 bytes\n"
+            "  read 4 blocks, 40 bytes\n"
+            "  read 4 blocks, 40 bytes\n") << "one backend: as few as the maximum allows";
+  EXPECT_EQ(plan(12, 64),
+            "merge 2 nodes, 120 bytes\n"
+            "  merge 3 nodes, 60 bytes\n"
+            "    read 2 blocks, 20 bytes\n"
+            "    read 2 blocks, 20 bytes\n"
+            "    read 2 blocks, 20 bytes\n"
+            "  merge 3 nodes, 60 bytes\n"
+            "    read 2 blocks, 20 bytes\n"
+            "    read 2 blocks, 20 bytes\n"
+            "    read 2 blocks, 20 bytes\n") << "more nodes than children: another level";
+}
+
 void Walk(const PlanNode& node, int depth, const PlannerLimits& limits, std::vector<Ulid>* blocks,
           std::vector<int>* depths) {
   uint64_t below = 0;
@@ -99,7 +131,8 @@ void Walk(const PlanNode& node, int depth, const PlannerLimits& limits, std::vec
 TEST(QueryPlanner, RandomPlansAreCompleteBoundedAndBalanced) {
   testing::FakeRandom random(17);
   for (int round = 0; round < 100; ++round) {
-    const PlannerLimits limits{1 + random.Below(300), 2 + random.Below(20)};
+    const PlannerLimits limits{.read_node_bytes_max = 1 + random.Below(300), .children_max = 2 + random.Below(20),
+                               .read_node_bytes_min = 1 + random.Below(100), .backends = 1 + random.Below(9)};
     std::vector<BlockMeta> blocks;
     std::vector<Ulid> expected;
     for (uint64_t n = 1 + random.Below(500); n > 0; --n) {

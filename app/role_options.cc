@@ -37,6 +37,13 @@ int64_t AgeLimit(int64_t ns) {
   return ns == 0 ? kCenturyNs : ns;
 }
 
+// More than the backends have threads for: they are kept busy while answers are merged. What is beyond waits where tenants take
+// turns.
+size_t QueryConcurrency(const config::Config& config) {
+  if (config.query.concurrency > 0) return Size(config.query.concurrency);
+  return std::max<size_t>(16, size_t{8} * std::thread::hardware_concurrency());
+}
+
 codec::IngestLimits IngestLimitsOf(const config::LimitsConfig& limits) {
   codec::IngestLimits out;
   out.profile_bytes_max = Size(limits.max_profile_bytes);
@@ -77,6 +84,11 @@ query_frontend::QueryFrontendOptions QueryFrontendOptionsOf(const config::Config
   query_frontend::QueryFrontendOptions out;
   out.query_length_max_ns = config.limits.max_query_length_ns;
   out.query_lookback_ns = config.limits.max_query_lookback_ns;
+  out.query_bytes_max = Size(config.limits.max_query_bytes);
+  out.tenant_concurrency = Size(config.limits.max_query_concurrency);
+  out.tenant_weight = static_cast<uint32_t>(config.limits.query_weight);
+  out.concurrency = QueryConcurrency(config);
+  out.queue_max = Size(config.query.queue_max);
   out.read_node_bytes_min = Size(config.query.split_bytes);
   return out;
 }
@@ -133,6 +145,8 @@ http::HttpServerOptions HttpServerOptionsOf(const config::Config& config) {
   out.address = BindHost(address);
   out.port = address.port;
   out.io_threads = Size(config.http.threads);
+  // Each query that waits for its turn has a thread: with fewer, queries would wait for one in the order in which they came.
+  out.worker_threads = QueryConcurrency(config) + Size(config.query.queue_max);
   out.connections_max = Size(config.http.connections_max);
   out.inflight_body_bytes_max = Size(config.http.inflight_bytes_max);
   return out;

@@ -128,6 +128,7 @@ Status Process::Impl::Start() {
   AddProcessMetrics(metrics_);
   metrics_.GetGauge("brazier_build_info", "1, with the version of the program.",
                     {{"version", kVersion}}).Set(1);
+  RETURN_IF_ERROR(OpenOverrides());
   RETURN_IF_ERROR(OpenStores());
   RETURN_IF_ERROR(StartWorkers());
   JoinCluster();
@@ -169,8 +170,9 @@ Status Process::Impl::OpenStores() {
   return Status::Ok();
 }
 
-// A broken file ends the start; later it is told, and what was read before stays.
+// Of the roles that have limits per tenant. A broken file ends the start; later it is told, and what was read before stays.
 Status Process::Impl::OpenOverrides() {
+  if (!roles_.metastore && !roles_.query_frontend) return Status::Ok();
   Gauge& broken = metrics_.GetGauge("brazier_overrides_broken", "1 while the file of overrides.path cannot be taken.");
   ASSIGN_OR_RETURN(overrides_, config::TenantOverrides::Open(config_.overrides_path, [this, &broken](const Status& status) {
     broken.Set(status.ok() ? 0 : 1);
@@ -192,7 +194,6 @@ Status Process::Impl::OpenMetastore() {
   options.name = member_id_;
   options.rpc_address = RpcAddressOf(config_);
   options.objects = objects_.get();
-  RETURN_IF_ERROR(OpenOverrides());
   options.lifecycle = LifecycleOptionsOf(config_);
   options.lifecycle->overrides = overrides_.get();
   if (!roles_.IsAll()) {
@@ -294,7 +295,8 @@ void Process::Impl::StartFrontRoles() {
     suspect_reporter_ = std::make_unique<query_frontend::SuspectReporter>(*metastore_, clock_, metrics_);
     query_frontend_ = std::make_unique<query_frontend::QueryFrontend>(
         QueryFrontendOptionsOf(config_), *metastore_, QueryBackends(), clock_, metrics_,
-        [reporter = suspect_reporter_.get()](const Ulid& block, const std::string& why) { reporter->Report(block, why); });
+        [reporter = suspect_reporter_.get()](const Ulid& block, const std::string& why) { reporter->Report(block, why); },
+        overrides_.get());
   }
 }
 

@@ -19,6 +19,9 @@ enum ReportKind {
   LABEL_VALUES = 5,   // needs label_name
   SERIES = 6,
   PPROF = 7,          // needs QueryRequest.profile_type
+  TOP_FUNCTIONS = 8,  // needs QueryRequest.profile_type
+  FUNCTION_USAGE = 9, // needs QueryRequest.profile_type, function_name and step_ns
+  HEATMAP = 10,       // needs QueryRequest.profile_type and step_ns
 }
 
 enum FlameGraphForm {
@@ -33,14 +36,30 @@ struct ReportRequest {
   // fit into a frame then fails with RESOURCE_EXHAUSTED.
   2: i64 max_nodes = 8192;
   3: FlameGraphForm form = FlameGraphForm.COLUMNS;
-  // TIME_SERIES: bucket width. A profile at t counts in the smallest start + k * step that is >= t.
+  // TIME_SERIES, FUNCTION_USAGE, HEATMAP: bucket width. A profile at t counts in the smallest start + k * step that is >= t.
   4: i64 step_ns = 0;
-  // TIME_SERIES: one series per combination of the values of these labels; empty: one series.
+  // The same kinds: one series per combination of the values of these labels; empty: one series.
   5: list<string> group_by = [];
   // SERIES: labels to return; empty: all.
   6: list<string> label_names = [];
   // LABEL_VALUES: the label.
   7: string label_name = "";
+  // FUNCTION_USAGE: what is spent in stacks with this function. A name, or a regular expression (RE2) that names match as a whole.
+  8: string function_name = "";
+  9: bool is_function_regex = false;
+  // HEATMAP: a point is a sample with a span, not a profile.
+  10: bool of_spans = false;
+  // TIME_SERIES, HEATMAP: name a profile, or a span, for each point.
+  11: bool exemplars = false;
+}
+
+// Which profiles and samples count; what is empty narrows nothing.
+struct SampleFilter {
+  1: list<string> profile_ids = [];  // UUIDs, as exemplars have them
+  2: list<string> span_ids = [];     // 16 hexadecimal digits
+  3: list<string> trace_ids = [];    // 32 hexadecimal digits
+  4: list<string> functions = [];    // stacks must have all of them, wherever; at most 32
+  5: i64 min_value = 0;              // of a profile in one series
 }
 
 enum AnswerEncoding {
@@ -63,6 +82,7 @@ struct QueryRequest {
   7: list<ReportRequest> reports = [];
   8: AnswerEncoding encoding = AnswerEncoding.THRIFT;
   9: bool explain = false;  // QueryResponse.explanation is wanted
+  10: optional SampleFilter filter;
 }
 
 // A call tree in columns of equal length. Parents precede children; node 0 is the root, its own parent.
@@ -90,15 +110,52 @@ struct TimeSeries {
   4: list<i64> counts = [];    // profiles in the bucket
 }
 
+// The profile, or the sample with a span, that stands for a point: the one with the largest value.
+struct Exemplar {
+  1: i64 time_ns = 0;
+  2: i64 value = 0;
+  3: string profile_id = "";
+  4: string span_id = "";   // empty: it is a profile
+  5: string trace_id = "";
+  6: map<string, string> labels = {};  // those that the group has not
+}
+
+// Exemplars of one series, parallel to their buckets.
+struct Exemplars {
+  1: map<string, string> labels = {};
+  2: list<i64> times_ns = [];  // of the buckets
+  3: list<Exemplar> exemplars = [];
+}
+
+// How often each value came in each bucket, in columns of equal length, sorted by time, then value.
+struct HeatmapSeries {
+  1: map<string, string> labels = {};
+  2: list<i64> times_ns = [];  // right edges of the buckets
+  3: list<i64> values = [];
+  4: list<i64> counts = [];
+  5: list<Exemplar> exemplars = [];  // empty, or one for each cell
+}
+
+// self: of stacks that end in the function; total: of stacks that it is in, each once.
+struct FunctionCost {
+  1: string name = "";
+  2: i64 self_value = 0;
+  3: i64 total = 0;
+}
+
 // The answer to one ReportRequest: the field that belongs to the kind is set.
 struct Report {
   1: ReportKind kind = ReportKind.FLAME_GRAPH;
   2: optional FlameTree flame_tree;
   3: optional FlameLevels flame_levels;
-  4: optional list<TimeSeries> time_series;
+  4: optional list<TimeSeries> time_series;     // TIME_SERIES, FUNCTION_USAGE
   5: optional list<string> strings;             // PROFILE_TYPES, LABEL_NAMES, LABEL_VALUES, sorted
   6: optional list<map<string, string>> series;
   7: optional binary pprof;                     // an uncompressed protobuf profile
+  8: optional list<Exemplars> exemplars;        // TIME_SERIES, when asked for
+  9: optional list<HeatmapSeries> heatmap;
+  // TOP_FUNCTIONS: the max_nodes with the largest totals, then selfs, then by name; <= 0: all.
+  10: optional list<FunctionCost> functions;
 }
 
 // The completeness stamp: what was read for this answer.

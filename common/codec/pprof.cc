@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "common/codec/text.h"
+#include "common/model/profile_id.h"
 #include "common/codec/wire_reader.h"
 #include "common/model/stack_tree_builder.h"
 

@@ -5,24 +5,6 @@
 namespace brazier::codec {
 namespace {
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-bool ParseHex64(std::string_view hex, uint64_t* value) {
-  uint64_t v = 0;
-  for (char c : hex) {
-    const int digit = HexDigit(c);
-    if (digit < 0) return false;
-    v = v << 4 | static_cast<uint64_t>(digit);
-  }
-  *value = v;
-  return true;
-}
-
 // Length of the well-formed sequence at p, 0 when it is none. REQUIRES: *p >= 0x80.
 size_t SequenceLength(const uint8_t* p, size_t n) {
   const uint8_t lead = p[0];
@@ -92,28 +74,25 @@ bool IsUtf8(Bytes data) {
   return true;
 }
 
+void AppendUtf8(std::string_view s, std::string* out) {
+  const Bytes data = AsBytes(s);
+  size_t plain = 0;  // start of what can be copied as it is
+  for (size_t i = 0; i < data.size();) {
+    const size_t length = data[i] < 0x80 ? 1 : SequenceLength(data.data() + i, data.size() - i);
+    i += length;
+    if (length > 0) continue;
+    out->append(s.substr(plain, i - plain));
+    out->append("\xEF\xBF\xBD");
+    plain = ++i;
+  }
+  out->append(s.substr(plain));
+}
+
 std::string_view Utf8Suffix(std::string_view s, size_t bytes_max) {
   if (s.size() <= bytes_max) return s;
   s.remove_prefix(s.size() - bytes_max);
   while (!s.empty() && (static_cast<uint8_t>(s[0]) & 0xC0) == 0x80) s.remove_prefix(1);
   return s;
-}
-
-bool ParseSpanId(std::string_view hex, uint64_t* span_id) {
-  uint64_t value;
-  if (hex.size() != 16 || !ParseHex64(hex, &value)) return false;
-  *span_id = __builtin_bswap64(value);
-  return true;
-}
-
-bool ParseTraceId(std::string_view hex, Hash128* trace_id) {
-  Hash128 value;
-  if (hex.size() != 32 || !ParseHex64(hex.substr(0, 16), &value.high) ||
-      !ParseHex64(hex.substr(16), &value.low)) {
-    return false;
-  }
-  *trace_id = value;
-  return true;
 }
 
 }  // namespace brazier::codec

@@ -45,6 +45,7 @@ struct MetastoreConfig {
   int64_t snapshots_kept = 0;
 };
 
+// Those of queries may be overridden per tenant.
 struct LimitsConfig {
   bool unlimited = false;
   int64_t max_profile_bytes = 0;
@@ -61,6 +62,9 @@ struct LimitsConfig {
   int64_t reject_newer_than_ns = 0;  // 0: none
   int64_t max_query_length_ns = 0;   // 0: none
   int64_t max_query_lookback_ns = 0; // 0: none
+  int64_t max_query_bytes = 0;        // of one plan; 0: any
+  int64_t max_query_concurrency = 0;  // of one tenant; 0: any
+  int64_t query_weight = 0;
 };
 
 struct SegmentConfig {
@@ -83,6 +87,8 @@ struct QueryConfig {
   int64_t split_bytes = 0;      // a read node has at least this much, with several backends
   int64_t work_bytes_max = 0;   // to read for plans that wait or run at a backend
   int64_t hedge_percent = 0;    // of a query's parts
+  int64_t concurrency = 0;      // queries that a frontend lets run at once; 0: by the cores
+  int64_t queue_max = 0;        // queries that wait at a frontend
 };
 
 struct CompactionConfig {

@@ -12,11 +12,11 @@ constexpr std::string_view kHelpIndent = "      ";
 
 void AppendWrapped(std::string& out, std::string_view text) {
   size_t column = kHelpWidth;
-  while (!text.empty()) {
+  for (bool is_first = true; !text.empty(); is_first = false) {
     const size_t space = text.find(' ');
     const std::string_view word = text.substr(0, space);
     if (column + word.size() + 1 > kHelpWidth) {
-      if (column != kHelpWidth) out += '\n';
+      if (!is_first) out += '\n';
       out += kHelpIndent;
       column = kHelpIndent.size();
     } else {

@@ -17,7 +17,13 @@
 namespace brazier::config {
 namespace {
 
-constexpr std::array<std::string_view, 2> kKeys = {"retention.age", "retention.bytes-max"};
+constexpr std::array<std::string_view, 7> kKeys = {"retention.age",
+                                                   "retention.bytes-max",
+                                                   "limits.max-query-length",
+                                                   "limits.max-query-lookback",
+                                                   "limits.max-query-bytes",
+                                                   "limits.max-query-concurrency",
+                                                   "limits.query-weight"};
 
 // As CheckTenant of common/model: 150 bytes.
 constexpr size_t kTenantBytesMax = 150;
@@ -39,6 +45,11 @@ Status SetEntry(const FileEntry& entry, TenantSettings& settings) {
   RETURN_IF_ERROR(SetFromText(*setting, entry.value, config));
   if (entry.key == "retention.age") settings.retention_age_ns = config.retention.age_ns;
   if (entry.key == "retention.bytes-max") settings.retention_bytes_max = config.retention.bytes_max;
+  if (entry.key == "limits.max-query-length") settings.max_query_length_ns = config.limits.max_query_length_ns;
+  if (entry.key == "limits.max-query-lookback") settings.max_query_lookback_ns = config.limits.max_query_lookback_ns;
+  if (entry.key == "limits.max-query-bytes") settings.max_query_bytes = config.limits.max_query_bytes;
+  if (entry.key == "limits.max-query-concurrency") settings.max_query_concurrency = config.limits.max_query_concurrency;
+  if (entry.key == "limits.query-weight") settings.query_weight = config.limits.query_weight;
   return Status::Ok();
 }
 

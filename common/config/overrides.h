@@ -2,7 +2,7 @@
 //
 //   tenants:
 //     team-a: { retention.age: 7d, retention.bytes-max: 10GiB }
-//     team-b: { retention: { age: 0 } }
+//     team-b: { retention: { age: 0 }, limits.query-weight: 4 }
 //
 // Values are written as in the configuration; which keys there may be: OverridableKeys(). Anything else, and a value that the
 // configuration would refuse, makes the file a broken one. Broken at the start, it is an error; later, what was read last stays.
@@ -29,8 +29,13 @@ namespace brazier::config {
 
 // None: the configuration's.
 struct TenantSettings {
-  std::optional<int64_t> retention_age_ns;
-  std::optional<int64_t> retention_bytes_max;
+  std::optional<int64_t> retention_age_ns = std::nullopt;
+  std::optional<int64_t> retention_bytes_max = std::nullopt;
+  std::optional<int64_t> max_query_length_ns = std::nullopt;
+  std::optional<int64_t> max_query_lookback_ns = std::nullopt;
+  std::optional<int64_t> max_query_bytes = std::nullopt;
+  std::optional<int64_t> max_query_concurrency = std::nullopt;
+  std::optional<int64_t> query_weight = std::nullopt;
   friend bool operator==(const TenantSettings&, const TenantSettings&) = default;
 };
 

@@ -275,15 +275,40 @@ void AddQuery(std::vector<Setting>& t) {
                .unit = "%", .min = 0, .max = 100, .stability = kAdvanced,
                .meaning = "Parts of a query that may be given to a second backend when the first is slow. 0: none.",
                .field = FIELD(query.hedge_percent)});
+  t.push_back({.group = group, .key = "query.concurrency", .type = kInt, .default_text = "0",
+               .unit = "queries", .min = 0, .max = 10'000,
+               .meaning = "Queries that a query-frontend lets run at once; the others wait, by turns of their "
+                          "tenants. One tenant has at most one less. 0: 8 per core, at least 16.",
+               .field = FIELD(query.concurrency)});
+  t.push_back({.group = group, .key = "query.queue-max", .type = kInt, .default_text = "1000",
+               .unit = "queries", .min = 0, .max = 10'000,
+               .meaning = "Queries that wait at a query-frontend, of one tenant at most half of it; beyond it "
+                          "queries are answered 429.",
+               .field = FIELD(query.queue_max)});
   t.push_back({.group = group, .key = "limits.max-query-length", .type = kDuration,
                .default_text = "30d", .min = 0, .max = 10 * kYear,
-               .meaning = "Longest time range of one query. 0: any.",
+               .meaning = "Longest time range of one query. 0: any. Per tenant in overrides.path.",
                .field = FIELD(limits.max_query_length_ns)});
   t.push_back({.group = group, .key = "limits.max-query-lookback", .type = kDuration,
                .default_text = "31d", .min = 0, .max = 10 * kYear,
                .meaning = "Oldest time that queries see; older parts of a range are left out. 0: "
-                          "any.",
+                          "any. Per tenant in overrides.path.",
                .field = FIELD(limits.max_query_lookback_ns)});
+  t.push_back({.group = group, .key = "limits.max-query-bytes", .type = kBytes, .default_text = "0B",
+               .min = 0, .max = 1024 * kTiB,
+               .meaning = "Bytes that one query may read, as planned; beyond it the answer is 429. 0: any. Per "
+                          "tenant in overrides.path.",
+               .field = FIELD(limits.max_query_bytes)});
+  t.push_back({.group = group, .key = "limits.max-query-concurrency", .type = kInt,
+               .default_text = "16", .unit = "queries", .min = 0, .max = 10'000,
+               .meaning = "Queries of one tenant that a query-frontend lets run at once; the others wait. 0: any. "
+                          "Per tenant in overrides.path.",
+               .field = FIELD(limits.max_query_concurrency)});
+  t.push_back({.group = group, .key = "limits.query-weight", .type = kInt, .default_text = "1",
+               .unit = "shares", .min = 1, .max = 1000,
+               .meaning = "A tenant's share of what is read while queries wait, against the other tenants'. Per "
+                          "tenant in overrides.path.",
+               .field = FIELD(limits.query_weight)});
 }
 
 void AddCompaction(std::vector<Setting>& t) {

@@ -17,8 +17,9 @@ struct QueryRequest {
   int64_t start_ns = 0;              // inclusive; both 0: missing
   int64_t end_ns = 0;                // inclusive
   std::vector<std::string> selectors;  // each a full selector text; all must match
-  std::string profile_type;            // id; required by kFlameGraph, kTimeSeries, kPprof, unused by the others
+  std::string profile_type;            // id; required by all kinds but those of labels
   std::vector<std::string> call_site;  // root-first stack prefix
+  SampleFilter filter;
   std::vector<ReportRequest> reports;
   bool explain = false;  // say what was read for the answer
 };

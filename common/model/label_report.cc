@@ -10,9 +10,7 @@ bool LabelReport::IsLabelKind(ReportKind kind) {
     case ReportKind::kLabelNames:
     case ReportKind::kLabelValues:
     case ReportKind::kSeries: return true;
-    case ReportKind::kFlameGraph:
-    case ReportKind::kTimeSeries:
-    case ReportKind::kPprof: return false;
+    default: return false;
   }
   return false;
 }
@@ -33,9 +31,7 @@ void LabelReport::Add(const Labels& labels) {
       if (series_.insert(std::move(projected)).second) memory_bytes_ += bytes;
       break;
     }
-    case ReportKind::kFlameGraph:
-    case ReportKind::kTimeSeries:
-    case ReportKind::kPprof: break;
+    default: break;
   }
 }
 
@@ -50,9 +46,7 @@ bool LabelReport::Covers(const Labels& labels) const {
       const Labels projected = Projection(labels);
       return (projected.empty() && !request_.label_names.empty()) || series_.contains(projected);
     }
-    case ReportKind::kFlameGraph:
-    case ReportKind::kTimeSeries:
-    case ReportKind::kPprof: break;
+    default: break;
   }
   return false;
 }

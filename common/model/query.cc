@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <tuple>
 
 namespace brazier {
 namespace {
@@ -25,6 +26,37 @@ void Describe(const ExecutedNode& node, int depth, std::string* out) {
 }
 
 }  // namespace
+
+bool NeedsSamples(const QuerySpec& spec, const ReportRequest& report) {
+  switch (report.kind) {
+    case ReportKind::kFlameGraph:
+    case ReportKind::kPprof:
+    case ReportKind::kTopFunctions:
+    case ReportKind::kFunctionUsage: return true;
+    case ReportKind::kTimeSeries:
+    case ReportKind::kHeatmap:
+      return report.of_spans || !spec.call_site.empty() || !spec.filter.functions.empty() || spec.filter.PicksSamples();
+    default: return false;
+  }
+}
+
+std::vector<std::pair<const std::string*, FunctionCost>> LargestFunctions(const FunctionCosts& functions, int64_t max) {
+  std::vector<std::pair<const std::string*, FunctionCost>> sorted;
+  sorted.reserve(functions.size());
+  for (const auto& [name, cost] : functions) sorted.emplace_back(&name, cost);
+  // By name they are already.
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return std::tie(b.second.total, b.second.self) < std::tie(a.second.total, a.second.self);
+  });
+  if (max > 0 && static_cast<size_t>(max) < sorted.size()) sorted.resize(static_cast<size_t>(max));
+  return sorted;
+}
+
+bool Exemplar::IsBefore(const Exemplar& other) const {
+  if (value != other.value) return value > other.value;
+  return std::tie(profile_id, span_id, trace_id, time_ns, labels) <
+         std::tie(other.profile_id, other.span_id, other.trace_id, other.time_ns, other.labels);
+}
 
 std::string DescribeExecuted(const ExecutedNode& node) {
   std::string out;

@@ -7,8 +7,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/base/hash.h"
 #include "common/model/block_meta.h"
 #include "common/model/flame_tree.h"
 #include "common/model/labels.h"
@@ -24,20 +26,47 @@ enum class ReportKind : uint8_t {
   kLabelValues = 5,
   kSeries = 6,
   kPprof = 7,
+  kTopFunctions = 8,
+  kFunctionUsage = 9,
+  kHeatmap = 10,
 };
-
-// Whether a report is made of samples: stacks and their values. The others are made of rows.
-constexpr bool NeedsSamples(ReportKind kind) { return kind == ReportKind::kFlameGraph || kind == ReportKind::kPprof; }
+inline constexpr ReportKind kLastReportKind = ReportKind::kHeatmap;
 
 // One thing to compute. Fields that a kind does not use are left empty.
 struct ReportRequest {
   ReportKind kind = ReportKind::kFlameGraph;
-  // kTimeSeries: right-edge buckets: a profile at t counts in the smallest start + k * step that is >= t, so that
-  // data in (start - step, start] falls into the first one.
+  // kTimeSeries, kFunctionUsage, kHeatmap: right-edge buckets: a profile at t counts in the smallest start + k * step that
+  // is >= t, so that data in (start - step, start] falls into the first one.
   int64_t step_ns = 0;
-  std::vector<std::string> group_by;     // kTimeSeries
+  std::vector<std::string> group_by;     // of the same kinds
   std::vector<std::string> label_names;  // kSeries: projection, empty = all labels
   std::string label_name;                // kLabelValues
+  std::string function;                  // kFunctionUsage: a name, or what names must match as a whole
+  bool is_function_regex = false;
+  bool of_spans = false;                 // kHeatmap: a point is a sample with a span, not a profile
+  bool exemplars = false;                // kTimeSeries, kHeatmap: name a profile, or a span, for each point
+};
+
+// Whether its answer lies on a grid of steps.
+constexpr bool HasSteps(ReportKind kind) {
+  return kind == ReportKind::kTimeSeries || kind == ReportKind::kFunctionUsage || kind == ReportKind::kHeatmap;
+}
+
+// What counts, besides selector and range. Empty: everything.
+struct SampleFilter {
+  std::vector<Hash128> profile_ids;    // identities of profiles
+  std::vector<uint64_t> span_ids;      // samples of these
+  std::vector<Hash128> trace_ids;      // samples of these
+  std::vector<std::string> functions;  // that a stack must have, all of them, wherever; at most kFunctionsMax
+  int64_t min_value = 0;               // of a profile in one series; those with less are left out
+  static constexpr size_t kFunctionsMax = 32;
+  static constexpr size_t kIdsMax = 10'000;
+
+  bool PicksSamples() const { return !span_ids.empty() || !trace_ids.empty(); }
+  // Whether roll-ups, which know neither profiles nor spans, can not answer.
+  bool NeedsProfiles() const { return PicksSamples() || !profile_ids.empty() || min_value > 0; }
+  bool IsEmpty() const { return functions.empty() && !NeedsProfiles(); }
+  friend bool operator==(const SampleFilter&, const SampleFilter&) = default;
 };
 
 // What every node of the plan must know.
@@ -48,10 +77,14 @@ struct QuerySpec {
   int64_t end_ns = 0;    // inclusive
   std::string selector;      // text form; with __profile_type__ where the query names a type
   std::vector<std::string> call_site;  // root-first prefix that stacks must begin with
+  SampleFilter filter;
   std::vector<ReportRequest> reports;
   int64_t memory_bytes_max = 0;  // of partial results on one backend; 0 = the backend's default
   bool explain = false;          // the result says what was executed where (QueryResult::executed)
 };
+
+// Whether a report is made of samples: stacks and their values. The others are made of rows, which know no stacks.
+bool NeedsSamples(const QuerySpec& spec, const ReportRequest& report);
 
 // One object and the datasets of it to read.
 struct BlockRead {
@@ -101,6 +134,38 @@ struct TimeSeriesPoint {
 // Group labels -> bucket time (ns, right edge) -> point.
 using TimeSeriesSet = std::map<Labels, std::map<int64_t, TimeSeriesPoint>>;
 
+// One of the profiles, or samples with a span, that a point is made of: the one with the largest value, of equal ones the
+// one with the smallest id.
+struct Exemplar {
+  int64_t value = 0;
+  Hash128 profile_id;
+  int64_t time_ns = 0;
+  uint64_t span_id = 0;   // 0: it is a profile
+  Hash128 trace_id;       // zero: not known
+  Labels labels;          // of its series that the group has not; of several series, those that they have in common
+  // A total order, so that merging in any order chooses the same.
+  bool IsBefore(const Exemplar& other) const;
+};
+// Group labels -> bucket time (ns, right edge) -> exemplar.
+using ExemplarSet = std::map<Labels, std::map<int64_t, Exemplar>>;
+
+// How often a value came in a bucket.
+struct HeatmapCell {
+  uint64_t count = 0;
+  std::optional<Exemplar> exemplar;  // when asked for
+};
+// Group labels -> (bucket time, value) -> cell. Values as they were: who draws it divides the axis.
+using HeatmapSet = std::map<Labels, std::map<std::pair<int64_t, int64_t>, HeatmapCell>>;
+
+// By function name. self: of stacks that end in it; total: of stacks that it is in, each once.
+struct FunctionCost {
+  int64_t self = 0;
+  int64_t total = 0;
+};
+using FunctionCosts = std::map<std::string, FunctionCost>;
+// Those with the largest totals, then selfs, then by name; at most `max` of them when it is positive. Borrows the names.
+std::vector<std::pair<const std::string*, FunctionCost>> LargestFunctions(const FunctionCosts& functions, int64_t max);
+
 // Symbols and the value of each stack: what a merged pprof is rendered from.
 struct StackProfile {
   SymbolTable symbols;
@@ -114,10 +179,13 @@ struct StackProfile {
 struct Report {
   ReportKind kind = ReportKind::kFlameGraph;
   FlameTree flame_tree;
-  TimeSeriesSet time_series;
+  TimeSeriesSet time_series;  // kTimeSeries, kFunctionUsage
   std::set<std::string> strings;  // profile types, label names, label values
   std::set<Labels> series;
   StackProfile stack_profile;
+  ExemplarSet exemplars;     // kTimeSeries, when asked for
+  HeatmapSet heatmap;
+  FunctionCosts functions;   // kTopFunctions; kFunctionUsage fills time_series
 };
 
 // The completeness stamp.

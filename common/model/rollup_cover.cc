@@ -31,10 +31,14 @@ void Cover(const TimeRange& range, const TimeRange& data, int64_t bucket_ns, boo
 }
 
 CoverOptions OptionsOf(const QuerySpec& spec, const ReportRequest& report) {
+  // A roll-up knows no single profile.
+  if (spec.filter.NeedsProfiles() || report.exemplars) return {};
   switch (report.kind) {
     case ReportKind::kFlameGraph:
-    case ReportKind::kPprof: return {true, true};
-    case ReportKind::kTimeSeries: {
+    case ReportKind::kPprof:
+    case ReportKind::kTopFunctions: return {true, true};
+    case ReportKind::kTimeSeries:
+    case ReportKind::kFunctionUsage: {
       // Every edge between two buckets of the series must be one between buckets of the roll-up.
       const auto fits = [&](int64_t bucket_ns) {
         return report.step_ns % bucket_ns == 0 && spec.start_ns % bucket_ns == 0;
@@ -44,7 +48,8 @@ CoverOptions OptionsOf(const QuerySpec& spec, const ReportRequest& report) {
     case ReportKind::kProfileTypes:
     case ReportKind::kLabelNames:
     case ReportKind::kLabelValues:
-    case ReportKind::kSeries: break;
+    case ReportKind::kSeries:
+    case ReportKind::kHeatmap: break;
   }
   return {};
 }
@@ -91,7 +96,7 @@ RollupCover CoverRange(const TimeRange& range, const TimeRange& data, CoverOptio
 }
 
 bool RangeOf(const QuerySpec& spec, const ReportRequest& report, TimeRange* range) {
-  if (report.kind != ReportKind::kTimeSeries) {
+  if (!HasSteps(report.kind)) {
     *range = {spec.start_ns, spec.end_ns};
     return spec.start_ns <= spec.end_ns;
   }
@@ -128,7 +133,7 @@ DatasetCover CoverDataset(const QuerySpec& spec, const DatasetMeta& dataset, std
     cover = CoverRange(range, {dataset.min_time_ns, dataset.max_time_ns},
                        {options.hours && has_hours, options.days && has_days});
     Join(cover, &out.rows);
-    if (NeedsSamples(report.kind)) Join(cover, &out.samples);
+    if (NeedsSamples(spec, report)) Join(cover, &out.samples);
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include "common/codec/flame_graph.h"
 #include "common/codec/pprof_encode.h"
 #include "common/codec/query_msgpack.h"
+#include "common/model/profile_id.h"
 #include "common/model/profile_type.h"
 #include "common/rpc/convert_labels.h"
 
@@ -48,6 +49,9 @@ Result<ReportKind> KindFromWire(idl::ReportKind kind) {
     case idl::ReportKind::LABEL_VALUES: return ReportKind::kLabelValues;
     case idl::ReportKind::SERIES: return ReportKind::kSeries;
     case idl::ReportKind::PPROF: return ReportKind::kPprof;
+    case idl::ReportKind::TOP_FUNCTIONS: return ReportKind::kTopFunctions;
+    case idl::ReportKind::FUNCTION_USAGE: return ReportKind::kFunctionUsage;
+    case idl::ReportKind::HEATMAP: return ReportKind::kHeatmap;
   }
   return InvalidArgument("unknown report kind " + std::to_string(static_cast<int>(kind)));
 }
@@ -61,6 +65,9 @@ idl::ReportKind KindToWire(ReportKind kind) {
     case ReportKind::kLabelValues: return idl::ReportKind::LABEL_VALUES;
     case ReportKind::kSeries: return idl::ReportKind::SERIES;
     case ReportKind::kPprof: return idl::ReportKind::PPROF;
+    case ReportKind::kTopFunctions: return idl::ReportKind::TOP_FUNCTIONS;
+    case ReportKind::kFunctionUsage: return idl::ReportKind::FUNCTION_USAGE;
+    case ReportKind::kHeatmap: return idl::ReportKind::HEATMAP;
   }
   return idl::ReportKind::FLAME_GRAPH;
 }
@@ -114,6 +121,102 @@ Status TimeSeriesToWire(const TimeSeriesSet& set, AnswerSize& size,
   return Status::Ok();
 }
 
+// An exemplar's, besides its labels.
+constexpr size_t kExemplarBytes = 10 + 10 + 36 + 16 + 32 + 4 * kStringHeaderBytes;
+
+idl::Exemplar ExemplarToWire(const Exemplar& exemplar) {
+  idl::Exemplar wire;
+  wire.time_ns = exemplar.time_ns;
+  wire.value = exemplar.value;
+  wire.profile_id = ProfileIdText(exemplar.profile_id);
+  if (exemplar.span_id != 0) wire.span_id = SpanIdText(exemplar.span_id);
+  if (!exemplar.trace_id.IsZero()) wire.trace_id = exemplar.trace_id.Hex();
+  wire.labels = LabelsToWire(exemplar.labels);
+  return wire;
+}
+
+Status ExemplarsToWire(const ExemplarSet& set, AnswerSize& size, std::vector<idl::Exemplars>& out) {
+  for (const auto& [labels, points] : set) {
+    size.AddLabels(labels);
+    for (const auto& [time_ns, exemplar] : points) {
+      size.Add(kPointBytes + kExemplarBytes);
+      size.AddLabels(exemplar.labels);
+    }
+  }
+  RETURN_IF_ERROR(size.Check("exemplars of " + std::to_string(set.size()) + " time series"));
+  for (const auto& [labels, points] : set) {
+    idl::Exemplars& wire = out.emplace_back();
+    wire.labels = LabelsToWire(labels);
+    for (const auto& [time_ns, exemplar] : points) {
+      wire.times_ns.push_back(time_ns);
+      wire.exemplars.push_back(ExemplarToWire(exemplar));
+    }
+  }
+  return Status::Ok();
+}
+
+Status HeatmapToWire(const HeatmapSet& set, AnswerSize& size, std::vector<idl::HeatmapSeries>& out) {
+  for (const auto& [labels, cells] : set) {
+    size.AddLabels(labels);
+    for (const auto& [at, cell] : cells) {
+      size.Add(kPointBytes);
+      if (!cell.exemplar.has_value()) continue;
+      size.Add(kExemplarBytes);
+      size.AddLabels(cell.exemplar->labels);
+    }
+  }
+  RETURN_IF_ERROR(size.Check("a heatmap of " + std::to_string(set.size()) + " series"));
+  for (const auto& [labels, cells] : set) {
+    idl::HeatmapSeries& wire = out.emplace_back();
+    wire.labels = LabelsToWire(labels);
+    for (const auto& [at, cell] : cells) {
+      wire.times_ns.push_back(at.first);
+      wire.values.push_back(at.second);
+      wire.counts.push_back(static_cast<int64_t>(cell.count));
+      if (cell.exemplar.has_value()) wire.exemplars.push_back(ExemplarToWire(*cell.exemplar));
+    }
+  }
+  return Status::Ok();
+}
+
+Status FunctionsToWire(const FunctionCosts& functions, int64_t max, AnswerSize& size, std::vector<idl::FunctionCost>& out) {
+  for (const auto& [name, cost] : LargestFunctions(functions, max)) {
+    size.AddString(*name);
+    size.Add(20);
+    idl::FunctionCost& wire = out.emplace_back();
+    wire.name = *name;
+    wire.self_value = cost.self;
+    wire.total = cost.total;
+  }
+  return size.Check(std::to_string(out.size()) + " functions");
+}
+
+Result<SampleFilter> FilterFromWire(const idl::SampleFilter& wire) {
+  SampleFilter filter;
+  for (const std::string& text : wire.profile_ids) {
+    ASSIGN_OR_RETURN(filter.profile_ids.emplace_back(), ParseProfileId(text));
+  }
+  for (const std::string& text : wire.span_ids) {
+    ASSIGN_OR_RETURN(filter.span_ids.emplace_back(), ParseSpanId(text));
+  }
+  for (const std::string& text : wire.trace_ids) {
+    ASSIGN_OR_RETURN(filter.trace_ids.emplace_back(), ParseTraceId(text));
+  }
+  filter.functions = wire.functions;
+  filter.min_value = wire.min_value;
+  return filter;
+}
+
+idl::SampleFilter FilterToWire(const SampleFilter& filter) {
+  idl::SampleFilter wire;
+  for (const Hash128& id : filter.profile_ids) wire.profile_ids.push_back(ProfileIdText(id));
+  for (const uint64_t id : filter.span_ids) wire.span_ids.push_back(SpanIdText(id));
+  for (const Hash128& id : filter.trace_ids) wire.trace_ids.push_back(id.Hex());
+  wire.functions = filter.functions;
+  wire.min_value = filter.min_value;
+  return wire;
+}
+
 Status ReportToWire(const idl::QueryRequest& request, const idl::ReportRequest& asked,
                     const Report& report, AnswerSize& size, idl::Report& out) {
   out.kind = KindToWire(report.kind);
@@ -128,8 +231,18 @@ Status ReportToWire(const idl::QueryRequest& request, const idl::ReportRequest& 
       return FlameTreeToWire(tree, size, out.flame_tree);
     }
     case ReportKind::kTimeSeries:
+    case ReportKind::kFunctionUsage:
       out.__isset.time_series = true;
-      return TimeSeriesToWire(report.time_series, size, out.time_series);
+      RETURN_IF_ERROR(TimeSeriesToWire(report.time_series, size, out.time_series));
+      if (!asked.exemplars) return Status::Ok();
+      out.__isset.exemplars = true;
+      return ExemplarsToWire(report.exemplars, size, out.exemplars);
+    case ReportKind::kHeatmap:
+      out.__isset.heatmap = true;
+      return HeatmapToWire(report.heatmap, size, out.heatmap);
+    case ReportKind::kTopFunctions:
+      out.__isset.functions = true;
+      return FunctionsToWire(report.functions, asked.max_nodes, size, out.functions);
     case ReportKind::kProfileTypes:
     case ReportKind::kLabelNames:
     case ReportKind::kLabelValues:
@@ -175,8 +288,15 @@ Result<contract::QueryRequest> QueryFromWire(const idl::QueryRequest& request,
     report.group_by = wire.group_by;
     report.label_names = wire.label_names;
     report.label_name = wire.label_name;
+    report.function = wire.function_name;
+    report.is_function_regex = wire.is_function_regex;
+    report.of_spans = wire.of_spans;
+    report.exemplars = wire.exemplars;
   }
   out.explain = request.explain;
+  if (request.__isset.filter) {
+    ASSIGN_OR_RETURN(out.filter, FilterFromWire(request.filter));
+  }
   return out;
 }
 
@@ -199,8 +319,13 @@ idl::QueryRequest QueryToWire(const contract::QueryRequest& request) {
     wire.group_by = report.group_by;
     wire.label_names = report.label_names;
     wire.label_name = report.label_name;
+    wire.function_name = report.function;
+    wire.is_function_regex = report.is_function_regex;
+    wire.of_spans = report.of_spans;
+    wire.exemplars = report.exemplars;
   }
   out.explain = request.explain;
+  if (!request.filter.IsEmpty()) out.__set_filter(FilterToWire(request.filter));
   return out;
 }
 

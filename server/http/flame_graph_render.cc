@@ -12,6 +12,7 @@ namespace {
 // Field numbers of querier.v1.
 constexpr uint32_t kResponseFlameGraph = 1;
 constexpr uint32_t kResponseTree = 2;
+constexpr uint32_t kResponseDot = 3;
 constexpr uint32_t kResponsePprof = 5;
 constexpr uint32_t kPprofProfile = 1;
 constexpr uint32_t kGraphNames = 1;
@@ -108,6 +109,17 @@ std::string RenderTree(ConnectCodec codec, std::string_view tree) {
   if (tree.empty()) return "{}";
   out = "{\"tree\":";
   AppendJsonBase64(tree, &out);
+  return out + "}";
+}
+
+std::string RenderDot(ConnectCodec codec, std::string_view dot) {
+  std::string out;
+  if (codec == ConnectCodec::kProto) {
+    AppendBytesField(kResponseDot, dot, &out);
+    return out;
+  }
+  out = "{\"dot\":";
+  AppendJsonString(dot, JsonEscapes::kPlain, &out);
   return out + "}";
 }
 

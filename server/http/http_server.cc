@@ -406,7 +406,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     stream_.socket().async_wait(
         tcp::socket::wait_read,
         [self = shared_from_this(), cancellation, id = answering_](error_code ec) {
-          if (ec || self->answering_ != id) return;
+          if (self->answering_ != id) return;
+          // Closed by this side, at the end of a drain: nobody is to wait for a query that itself waits.
+          if (ec) return cancellation->Cancel();
           char byte;
           const ssize_t bytes =
               recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -25,7 +25,7 @@ struct HttpServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 4040;            // 0: any free one, see bound_port()
   size_t io_threads = 0;           // 0: one per core
-  size_t worker_threads = 0;       // for blocking routes; 0: two per core, at least 4
+  size_t worker_threads = 0;       // for blocking routes, at most, as needed; 0: two per core, at least 4
   size_t worker_queue_max = 256;   // requests that wait for a worker; above: 503
   size_t connections_max = 10'000; // above: 503 and close
   size_t header_bytes_max = 64 << 10;

@@ -58,6 +58,7 @@ void AddQuerierRoutes(const ReadOptions& options, contract::QueryFrontend& front
   AddMetadataRoutes(services, router);
   AddStacktraceRoutes(services, router);
   AddSeriesRoutes(services, router);
+  AddHeatmapRoutes(services, router);
 }
 
 }  // namespace brazier::http

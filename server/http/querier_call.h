@@ -83,5 +83,6 @@ void AddQuerierRoute(const QuerierServices& services, std::string_view method,
 void AddMetadataRoutes(const QuerierServices& services, Router* router);     // querier_metadata.cc
 void AddStacktraceRoutes(const QuerierServices& services, Router* router);   // querier_stacktraces.cc
 void AddSeriesRoutes(const QuerierServices& services, Router* router);       // querier_series.cc
+void AddHeatmapRoutes(const QuerierServices& services, Router* router);      // querier_heatmap.cc
 
 }  // namespace brazier::http

@@ -6,6 +6,7 @@
 #include "querier.pb.h"
 #include "server/http/json_text.h"
 #include "server/http/querier_call.h"
+#include "server/http/series_render.h"
 #include "server/http/wire_text.h"
 
 namespace brazier::http {
@@ -15,16 +16,16 @@ namespace {
 constexpr uint32_t kResponseSeries = 1;
 constexpr uint32_t kSeriesLabels = 1;
 constexpr uint32_t kSeriesPoints = 2;
-constexpr uint32_t kLabelName = 1;
-constexpr uint32_t kLabelValue = 2;
 constexpr uint32_t kPointValue = 1;
 constexpr uint32_t kPointTimestamp = 2;
+constexpr uint32_t kPointExemplars = 4;
 
 constexpr double kStepSecondsMax = 1e9;
 
 struct Point {
   double value = 0;
   int64_t timestamp_ms = 0;
+  const Exemplar* exemplar = nullptr;
 };
 
 struct OutputSeries {
@@ -34,16 +35,22 @@ struct OutputSeries {
 };
 
 // Largest total first, then by labels; at most `limit` of them when it is positive.
-std::vector<OutputSeries> Arrange(const TimeSeriesSet& set, bool average, int64_t limit) {
+std::vector<OutputSeries> Arrange(const TimeSeriesSet& set, const ExemplarSet& exemplars, bool average, int64_t limit) {
   std::vector<OutputSeries> all;
   all.reserve(set.size());
   for (const auto& [labels, points] : set) {
     OutputSeries series;
     series.labels = &labels;
+    const auto named = exemplars.find(labels);
+    const auto exemplar_at = [&](int64_t time_ns) -> const Exemplar* {
+      if (named == exemplars.end()) return nullptr;
+      const auto it = named->second.find(time_ns);
+      return it == named->second.end() ? nullptr : &it->second;
+    };
     for (const auto& [time_ns, point] : points) {
       const double value =
           average && point.count > 0 ? point.sum / static_cast<double>(point.count) : point.sum;
-      series.points.push_back({value, time_ns / kNsPerMs});
+      series.points.push_back({value, time_ns / kNsPerMs, exemplar_at(time_ns)});
       series.total += value;
     }
     all.push_back(std::move(series));
@@ -55,22 +62,6 @@ std::vector<OutputSeries> Arrange(const TimeSeriesSet& set, bool average, int64_
   return all;
 }
 
-void AppendJsonLabels(const Labels& labels, std::string* out) {
-  out->append("\"labels\":[");
-  bool first = true;
-  for (const Label& label : labels) {
-    out->append(first ? "{\"name\":" : ",{\"name\":");
-    first = false;
-    AppendJsonString(label.name, JsonEscapes::kPlain, out);
-    if (!label.value.empty()) {
-      out->append(",\"value\":");
-      AppendJsonString(label.value, JsonEscapes::kPlain, out);
-    }
-    out->push_back('}');
-  }
-  out->push_back(']');
-}
-
 void AppendJsonPoint(const Point& point, std::string* out) {
   out->push_back('{');
   if (point.value != 0) {
@@ -80,6 +71,10 @@ void AppendJsonPoint(const Point& point, std::string* out) {
   if (point.timestamp_ms != 0) {
     out->append(point.value != 0 ? ",\"timestamp\":" : "\"timestamp\":");
     AppendJsonInt64(point.timestamp_ms, out);
+  }
+  if (point.exemplar != nullptr) {
+    if (out->back() != '{') out->push_back(',');
+    AppendJsonExemplars({point.exemplar}, out);
   }
   out->push_back('}');
 }
@@ -110,16 +105,12 @@ std::string RenderProto(const std::vector<OutputSeries>& all) {
   std::string part;
   for (const OutputSeries& series : all) {
     message.clear();
-    for (const Label& label : *series.labels) {
-      part.clear();
-      AppendBytesField(kLabelName, label.name, &part);
-      AppendBytesField(kLabelValue, label.value, &part);
-      AppendBytesField(kSeriesLabels, part, &message);
-    }
+    AppendLabelFields(kSeriesLabels, *series.labels, &message);
     for (const Point& point : series.points) {
       part.clear();
       AppendDoubleField(kPointValue, point.value, &part);
       AppendNumberField(kPointTimestamp, point.timestamp_ms, &part);
+      if (point.exemplar != nullptr) AppendExemplarFields(kPointExemplars, {point.exemplar}, &part);
       AppendBytesField(kSeriesPoints, part, &message);
     }
     AppendBytesField(kResponseSeries, message, &out);
@@ -130,7 +121,7 @@ std::string RenderProto(const std::vector<OutputSeries>& all) {
 Result<HttpResponse> SelectSeries(QuerierCall& call, querier::v1::SelectSeriesRequest& request) {
   if (!(request.step() >= 0.001)) return InvalidArgument("step must be >= 1ms");
   if (request.stack_trace_selector().has_go_pgo()) {
-    return Status(Code::kUnimplemented, "stackTraceSelector.goPgo is not supported");
+    return InvalidArgument("goPgo needs the pprof format");
   }
   if (request.exemplar_type() == types::v1::EXEMPLAR_TYPE_SPAN) {
     return Status(Code::kUnimplemented, "exemplar type span is not implemented");
@@ -146,9 +137,10 @@ Result<HttpResponse> SelectSeries(QuerierCall& call, querier::v1::SelectSeriesRe
   report_request.step_ns =
       static_cast<int64_t>(std::llround(std::min(request.step(), kStepSecondsMax) * kNsPerSecond));
   report_request.group_by.assign(request.group_by().begin(), request.group_by().end());
+  report_request.exemplars = request.exemplar_type() == types::v1::EXEMPLAR_TYPE_INDIVIDUAL;
   ASSIGN_OR_RETURN(const Report report, call.Query(query));
   const bool average = request.aggregation() == types::v1::TIME_SERIES_AGGREGATION_TYPE_AVERAGE;
-  const std::vector<OutputSeries> all = Arrange(report.time_series, average, request.limit());
+  const std::vector<OutputSeries> all = Arrange(report.time_series, report.exemplars, average, request.limit());
   return call.Answer(call.codec() == ConnectCodec::kJson ? RenderJson(all) : RenderProto(all));
 }
 

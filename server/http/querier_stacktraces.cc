@@ -1,8 +1,11 @@
-// Queries over stack traces: flame graphs, trees, pprof, diffs.
+// Queries over stack traces: flame graphs, trees, call graphs, pprof, diffs.
 #include <algorithm>
 
+#include "common/codec/dot.h"
 #include "common/codec/flame_graph.h"
 #include "common/codec/pprof_encode.h"
+#include "common/model/go_pgo.h"
+#include "common/model/profile_id.h"
 #include "common/model/profile_type.h"
 #include "querier.pb.h"
 #include "server/http/flame_graph_render.h"
@@ -32,7 +35,6 @@ Result<int64_t> NodeLimit(const ReadOptions& options, bool given, int64_t value)
 }
 
 Result<std::vector<std::string>> CallSiteOf(const types::v1::StackTraceSelector& selector) {
-  if (selector.has_go_pgo()) return Unsupported("stackTraceSelector.goPgo");
   std::vector<std::string> call_site;
   for (const types::v1::Location& location : selector.call_site()) {
     call_site.push_back(location.name());
@@ -44,9 +46,6 @@ Status CheckSelectors(const SelectMergeStacktracesRequest& request) {
   if (request.span_selector_size() > 0 && request.trace_id_selector_size() > 0) {
     return InvalidArgument("span_selector and trace_id_selector cannot be combined");
   }
-  if (request.profile_id_selector_size() > 0) return Unsupported("profileIdSelector");
-  if (request.trace_id_selector_size() > 0) return Unsupported("traceIdSelector");
-  if (request.span_selector_size() > 0) return Unsupported("spanSelector");
   if (request.has_async()) return Unsupported("async");
   return Status::Ok();
 }
@@ -54,18 +53,34 @@ Status CheckSelectors(const SelectMergeStacktracesRequest& request) {
 Result<contract::QueryRequest> QueryOf(const QuerierCall& call,
                                        const SelectMergeStacktracesRequest& request, ReportKind kind) {
   RETURN_IF_ERROR(CheckSelectors(request));
+  if (request.stack_trace_selector().has_go_pgo() && kind != ReportKind::kPprof) {
+    return InvalidArgument("goPgo needs the pprof format");
+  }
   contract::QueryRequest query = call.MakeQuery(request.start(), request.end(), kind);
   query.profile_type = request.profile_typeid();
   query.selectors.push_back(request.label_selector());
   ASSIGN_OR_RETURN(query.call_site, CallSiteOf(request.stack_trace_selector()));
+  for (const std::string& text : request.profile_id_selector()) {
+    ASSIGN_OR_RETURN(query.filter.profile_ids.emplace_back(), ParseProfileId(text));
+  }
+  for (const std::string& text : request.trace_id_selector()) {
+    ASSIGN_OR_RETURN(query.filter.trace_ids.emplace_back(), ParseTraceId(text));
+  }
+  for (const std::string& text : request.span_selector()) {
+    ASSIGN_OR_RETURN(query.filter.span_ids.emplace_back(), ParseSpanId(text));
+  }
   return query;
 }
 
 Result<std::string> RunPprof(QuerierCall& call, const contract::QueryRequest& query,
-                             int64_t max_nodes) {
-  ASSIGN_OR_RETURN(const Report report, call.Query(query));
+                             const types::v1::StackTraceSelector& selector, int64_t max_nodes) {
+  ASSIGN_OR_RETURN(Report report, call.Query(query));
   if (report.stack_profile.stacks.empty()) return std::string();
   ASSIGN_OR_RETURN(const ProfileType type, ProfileType::Parse(query.profile_type));
+  if (selector.has_go_pgo()) {
+    const types::v1::GoPGO& go_pgo = selector.go_pgo();
+    ApplyGoPgo(&report.stack_profile, go_pgo.keep_locations(), go_pgo.aggregate_callees());
+  }
   return codec::EncodePprof(report.stack_profile, type, query.end_ns, max_nodes);
 }
 
@@ -76,13 +91,26 @@ Result<HttpResponse> SelectPprof(QuerierCall& call, const SelectMergeStacktraces
     ASSIGN_OR_RETURN(max_nodes, NodeLimit(call.options(), true, request.max_nodes()));
   }
   ASSIGN_OR_RETURN(const contract::QueryRequest query, QueryOf(call, request, ReportKind::kPprof));
-  ASSIGN_OR_RETURN(std::string pprof, RunPprof(call, query, max_nodes));
+  ASSIGN_OR_RETURN(std::string pprof, RunPprof(call, query, request.stack_trace_selector(), max_nodes));
   ASSIGN_OR_RETURN(std::string message, RenderPprof(call.codec(), std::move(pprof)));
   return call.Answer(std::move(message));
 }
 
+Result<HttpResponse> SelectDot(QuerierCall& call, const SelectMergeStacktracesRequest& request) {
+  codec::DotOptions options;
+  if (request.max_nodes() != 0) {
+    ASSIGN_OR_RETURN(options.nodes_max, NodeLimit(call.options(), true, request.max_nodes()));
+  }
+  ASSIGN_OR_RETURN(const contract::QueryRequest query, QueryOf(call, request, ReportKind::kFlameGraph));
+  ASSIGN_OR_RETURN(const Report report, call.Query(query));
+  ASSIGN_OR_RETURN(const ProfileType type, ProfileType::Parse(query.profile_type));
+  options.type = type.sample_type;
+  options.unit = type.sample_unit;
+  return call.Answer(RenderDot(call.codec(), codec::EncodeDot(report.flame_tree, options)));
+}
+
 Result<HttpResponse> SelectMergeStacktraces(QuerierCall& call, SelectMergeStacktracesRequest& request) {
-  if (request.format() == querier::v1::PROFILE_FORMAT_DOT) return Unsupported("format DOT");
+  if (request.format() == querier::v1::PROFILE_FORMAT_DOT) return SelectDot(call, request);
   if (request.format() == querier::v1::PROFILE_FORMAT_PPROF) return SelectPprof(call, request);
   ASSIGN_OR_RETURN(const int64_t max_nodes,
                    NodeLimit(call.options(), request.has_max_nodes(), request.max_nodes()));
@@ -120,7 +148,7 @@ Result<HttpResponse> SelectMergeProfile(QuerierCall& call,
   *whole.mutable_trace_id_selector() = request.trace_id_selector();
   ASSIGN_OR_RETURN(const contract::QueryRequest query, QueryOf(call, whole, ReportKind::kPprof));
   ASSIGN_OR_RETURN(std::string pprof,
-                   RunPprof(call, query, std::max<int64_t>(0, request.max_nodes())));
+                   RunPprof(call, query, request.stack_trace_selector(), std::max<int64_t>(0, request.max_nodes())));
   ASSIGN_OR_RETURN(std::string message, RenderBareProfile(call.codec(), std::move(pprof)));
   return call.Answer(std::move(message));
 }

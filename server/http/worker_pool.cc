@@ -2,20 +2,21 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <utility>
 
 namespace brazier::http {
 
-WorkerPool::WorkerPool(size_t threads, size_t queue_max) : queue_max_(queue_max) {
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
-}
+WorkerPool::WorkerPool(size_t threads_max, size_t queue_max) : threads_max_(threads_max), queue_max_(queue_max) {}
 
 WorkerPool::~WorkerPool() { Stop(); }
 
 bool WorkerPool::Submit(std::function<void()> work) {
   {
     std::lock_guard lock(mu_);
-    if (stopping_ || queue_.size() >= queue_max_) return false;
+    if (stopping_) return false;
+    if (queue_.size() >= idle_ && threads_.size() < threads_max_) StartThread();
+    if (threads_.empty() || queue_.size() >= idle_ + queue_max_) return false;
     queue_.push_back(std::move(work));
   }
   wake_.notify_one();
@@ -36,6 +37,15 @@ void WorkerPool::Stop() {
   }
 }
 
+// The system may have no more threads: then those that there are have to do.
+void WorkerPool::StartThread() {
+  try {
+    threads_.emplace_back([this] { Run(); });
+    ++idle_;
+  } catch (const std::system_error&) {
+  }
+}
+
 void WorkerPool::Run() {
   pthread_setname_np(pthread_self(), "http-worker");
   for (;;) {
@@ -46,8 +56,12 @@ void WorkerPool::Run() {
       if (queue_.empty()) return;
       work = std::move(queue_.front());
       queue_.pop_front();
+      --idle_;
     }
     work();
+    work = nullptr;  // what it holds goes before the thread counts as idle
+    std::lock_guard lock(mu_);
+    ++idle_;
   }
 }
 

@@ -1,4 +1,5 @@
-// WorkerPool: a fixed number of threads and a bounded queue, for handlers that block (queries). Thread-safe.
+// WorkerPool: threads and a bounded queue, for handlers that block (queries). A thread is started when work comes and all
+// others are busy, up to a limit; none ends before Stop. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +14,8 @@ namespace brazier::http {
 
 class WorkerPool {
  public:
-  WorkerPool(size_t threads, size_t queue_max);
+  // `queue_max`: work that waits while all threads are busy.
+  WorkerPool(size_t threads_max, size_t queue_max);
   ~WorkerPool();
 
   // False when the queue is full or the pool is stopping; the work is then dropped.
@@ -23,13 +25,17 @@ class WorkerPool {
 
  private:
   void Run();
+  // REQUIRES: mu_ is held.
+  void StartThread();
 
+  const size_t threads_max_;
   const size_t queue_max_;
   std::mutex mu_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> queue_;  // guarded by mu_
+  size_t idle_ = 0;                          // threads without work, those that begin included; guarded by mu_
   bool stopping_ = false;                    // guarded by mu_
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_;         // guarded by mu_ until stopping_
 };
 
 }  // namespace brazier::http

@@ -6,6 +6,8 @@
 #include "common/model/bad_block.h"
 #include "common/model/label_report.h"
 #include "common/observe/log.h"
+#include "server/query_frontend/plan_memory.h"
+#include "server/query_frontend/query_limits.h"
 #include "server/query_frontend/query_planner.h"
 #include "server/query_frontend/query_validation.h"
 
@@ -33,6 +35,30 @@ Counter& LabelQueries(MetricsRegistry& registry, const char* answered_by) {
                              {{"answered_by", answered_by}});
 }
 
+// The reasons of refusals.
+constexpr char kRangeLimit[] = "query_limit";  // query_validation.cc
+constexpr char kBytesLimit[] = "query_bytes_limit";
+
+Counter& RefusedQueries(MetricsRegistry& registry, const char* limit) {
+  return registry.GetCounter("brazier_query_frontend_refused_total", "Queries refused, by the limit that they were over.",
+                             {{"limit", limit}});
+}
+
+FairQueueLimits QueueLimitsOf(const QueryFrontendOptions& options) {
+  FairQueueLimits limits;
+  limits.concurrency = std::max<size_t>(1, options.concurrency);
+  limits.waiting_max = options.queue_max;
+  limits.waiting_per_tenant_max = (options.queue_max + 1) / 2;
+  return limits;
+}
+
+Status CheckBytes(const QueryPlan& plan, uint64_t bytes_max) {
+  if (bytes_max == 0 || plan.root.bytes <= bytes_max) return Status::Ok();
+  return ResourceExhausted("the query would read more than the limit (max_query_bytes, actual: " +
+                           std::to_string(plan.root.bytes) + " bytes, limit: " + std::to_string(bytes_max) + " bytes)")
+      .WithReason(kBytesLimit);
+}
+
 // The index may have changed since it was asked: what a block's bytes, or that there are none, led to may be gone.
 bool MayHaveChanged(const Status& status) {
   return status.code() == Code::kNotFound || BlamedBlock(status).has_value();
@@ -51,17 +77,21 @@ struct QueryFrontend::Question {
   const contract::RequestContext& context;
   const QuerySpec& spec;
   const contract::FindBlocksRequest& find;
+  const QueryFrontendOptions& options;  // as they hold for its tenants
   bool explain;
 };
 
 QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& metastore,
                              contract::QueryBackendPeers& peers, const Clock& clock,
-                             MetricsRegistry& registry, ReportBadBlock report_bad_block)
+                             MetricsRegistry& registry, ReportBadBlock report_bad_block,
+                             const config::TenantOverrides* overrides)
     : options_(options),
       metastore_(metastore),
       peers_(peers),
       clock_(clock),
       report_bad_block_(std::move(report_bad_block)),
+      overrides_(overrides),
+      admission_(QueueLimitsOf(options), clock, registry),
       queries_(registry.GetCounter("brazier_query_frontend_queries_total", "Queries received.")),
       failures_(registry.GetCounter("brazier_query_frontend_failures_total", "Queries that failed.")),
       cancelled_(registry.GetCounter("brazier_query_frontend_cancelled_total",
@@ -75,6 +105,9 @@ QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& 
       labels_by_index_(LabelQueries(registry, "index")),
       labels_by_both_(LabelQueries(registry, "index_and_blocks")),
       labels_by_blocks_(LabelQueries(registry, "blocks")),
+      refused_range_(RefusedQueries(registry, kRangeLimit)),
+      refused_bytes_(RefusedQueries(registry, kBytesLimit)),
+      refused_queue_(RefusedQueries(registry, FairQueue::kReason)),
       seconds_(registry.GetHistogram("brazier_query_frontend_query_seconds", "Answering one query.",
                                      LatencyBounds())) {}
 
@@ -82,10 +115,17 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
                                                      const contract::QueryRequest& request) {
   queries_.Add();
   const int64_t begun_ns = clock_.MonotonicNs();
-  ASSIGN_OR_RETURN(ValidQuery query, ValidateQuery(request, options_, clock_.NowNs()));
+  const QueryFrontendOptions options =
+      OptionsFor(request.tenants, options_, overrides_ == nullptr ? nullptr : overrides_->Get().get());
+  Result<ValidQuery> valid = ValidateQuery(request, options, clock_.NowNs());
+  if (!valid.ok()) {
+    CountRefusal(valid.status());
+    return valid.status();
+  }
+  ValidQuery& query = *valid;
   query.spec.query_id = context.request_id;
   query.spec.explain = request.explain;
-  const Question question{context, query.spec, query.find, request.explain};
+  const Question question{context, query.spec, query.find, options, request.explain};
   Result<Answer> result = Answer();
   if (!query.is_empty) {
     result = Attempt(question);
@@ -99,6 +139,10 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
   if (!result.ok() && result.status().code() == Code::kCancelled) {
     cancelled_.Add();
     Log(LogLevel::kDebug, "query cancelled", {{"request_id", context.request_id}});
+    return result.status();
+  }
+  if (!result.ok() && CountRefusal(result.status())) {
+    Log(LogLevel::kDebug, "query refused", {{"request_id", context.request_id}, {"error", result.status().ToString()}});
     return result.status();
   }
   if (!result.ok()) {
@@ -131,6 +175,16 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
     response.reports.emplace_back().kind = request.reports[i].kind;
   }
   return response;
+}
+
+bool QueryFrontend::CountRefusal(const Status& status) {
+  Counter* const refused = status.reason() == kRangeLimit          ? &refused_range_
+                           : status.reason() == kBytesLimit        ? &refused_bytes_
+                           : status.reason() == FairQueue::kReason ? &refused_queue_
+                                                                   : nullptr;
+  if (refused == nullptr) return false;
+  refused->Add();
+  return true;
 }
 
 Result<QueryFrontend::Answer> QueryFrontend::Attempt(const Question& question) {
@@ -179,9 +233,16 @@ Result<QueryFrontend::Answer> QueryFrontend::Read(const Question& question, std:
   limits.read_node_bytes_min = options_.read_node_bytes_min;
   limits.backends = peers_.Live()->size();
   const PlannedQuery query = PlanQuery(question.spec, std::move(blocks), limits);
+  RETURN_IF_ERROR(CheckBytes(query.plan, question.options.query_bytes_max));
   Answer answer;
   if (question.explain) answer.explanation = ExplainPlan(query);
   if (!query.plan.root.reads.empty() || !query.plan.root.children.empty()) {
+    const AdmissionRequest request{
+        .tenant = question.spec.tenants.front(),
+        .cost = query.plan.root.bytes,
+        .memory_bytes = PlanMemoryBytes(query.plan.root),
+        .share = {.concurrency = question.options.tenant_concurrency, .weight = question.options.tenant_weight}};
+    ASSIGN_OR_RETURN(const QueryAdmission::Ticket ticket, admission_.Admit(question.context, request));
     ASSIGN_OR_RETURN(answer.result, Execute(question.context, query.plan));
     if (question.explain && answer.result.executed.has_value()) {
       answer.explanation += "executed:\n" + DescribeExecuted(*answer.result.executed);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/model/function_matcher.h"
+#include "common/model/label_report.h"
 #include "common/model/profile_type.h"
 #include "common/model/selector.h"
 
@@ -41,8 +43,7 @@ Status CheckRange(const contract::QueryRequest& request, const QueryFrontendOpti
 }
 
 bool NeedsProfileType(ReportKind kind) {
-  return kind == ReportKind::kFlameGraph || kind == ReportKind::kTimeSeries ||
-         kind == ReportKind::kPprof;
+  return !LabelReport::IsLabelKind(kind);
 }
 
 Status CheckReports(const contract::QueryRequest& request) {
@@ -51,7 +52,11 @@ Status CheckReports(const contract::QueryRequest& request) {
     if (report.kind == ReportKind::kLabelValues && report.label_name.empty()) {
       return InvalidArgument("name is required");
     }
-    if (report.kind != ReportKind::kTimeSeries) continue;
+    if (report.kind == ReportKind::kFunctionUsage) {
+      if (report.function.empty()) return InvalidArgument("the function is required");
+      RETURN_IF_ERROR(FunctionMatcher(report).status());
+    }
+    if (!HasSteps(report.kind)) continue;
     if (report.step_ns < kStepNsMin) return InvalidArgument("step must be >= 1ms");
     if ((request.end_ns - request.start_ns) / report.step_ns > kPointsMax) {
       return InvalidArgument("the range has more than " + std::to_string(kPointsMax) +
@@ -59,6 +64,20 @@ Status CheckReports(const contract::QueryRequest& request) {
           .WithReason("query_limit");
     }
   }
+  return Status::Ok();
+}
+
+Status CheckFilter(const SampleFilter& filter) {
+  const auto check = [](size_t count, size_t limit, const char* what) {
+    if (count <= limit) return Status::Ok();
+    return InvalidArgument(std::to_string(count) + " " + what + ", the limit is " + std::to_string(limit))
+        .WithReason("query_limit");
+  };
+  RETURN_IF_ERROR(check(filter.profile_ids.size(), SampleFilter::kIdsMax, "profile ids"));
+  RETURN_IF_ERROR(check(filter.span_ids.size(), SampleFilter::kIdsMax, "span ids"));
+  RETURN_IF_ERROR(check(filter.trace_ids.size(), SampleFilter::kIdsMax, "trace ids"));
+  RETURN_IF_ERROR(check(filter.functions.size(), SampleFilter::kFunctionsMax, "functions of a stack"));
+  if (filter.min_value < 0) return InvalidArgument("the smallest value is negative");
   return Status::Ok();
 }
 
@@ -85,6 +104,7 @@ Result<ValidQuery> ValidateQuery(const contract::QueryRequest& request,
   }
   RETURN_IF_ERROR(CheckRange(request, options));
   RETURN_IF_ERROR(CheckReports(request));
+  RETURN_IF_ERROR(CheckFilter(request.filter));
 
   ValidQuery out;
   out.spec.tenants = request.tenants;
@@ -102,6 +122,7 @@ Result<ValidQuery> ValidateQuery(const contract::QueryRequest& request,
   }
   out.spec.selector = selector.ToString();
   out.spec.call_site = request.call_site;
+  out.spec.filter = request.filter;
   out.spec.reports = request.reports;
   out.spec.memory_bytes_max = options.memory_bytes_max;
 
@@ -109,7 +130,7 @@ Result<ValidQuery> ValidateQuery(const contract::QueryRequest& request,
   out.find.end_ns = out.spec.end_ns;
   out.find.start_ns = out.spec.start_ns;
   for (const ReportRequest& report : request.reports) {
-    if (report.kind != ReportKind::kTimeSeries) continue;
+    if (!HasSteps(report.kind)) continue;
     // The first bucket also holds what lies up to a step before the range.
     out.find.start_ns = std::min(out.find.start_ns, out.spec.start_ns - report.step_ns + 1);
   }

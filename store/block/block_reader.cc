@@ -206,14 +206,34 @@ Result<BlockSections> BlockSections::FetchWanted(object::ObjectStore& store, con
     }
     range_of[i] = ranges.size() - 1;
   }
-  ASSIGN_OR_RETURN(out.buffers_, store.GetRanges(read.object_key, ranges));
+  ASSIGN_OR_RETURN(std::vector<std::string> buffers, store.GetRanges(read.object_key, ranges));
+  out.buffers_.push_back(std::move(buffers));
   for (size_t i = 0; i < pieces.size(); ++i) {
     const SectionRef& s = pieces[i]->section;
-    const std::string& buffer = out.buffers_[range_of[i]];
+    const std::string& buffer = out.buffers_.back()[range_of[i]];
     pieces[i]->bytes = AsBytes(buffer).subspan(s.offset - ranges[range_of[i]].offset, s.size);
   }
   for (const auto& range : ranges) out.bytes_read_ += range.size;
   return out;
+}
+
+void BlockSections::Add(BlockSections more) {
+  const auto take = [](std::vector<Piece>& into, Piece& piece) {
+    const bool is_there = std::any_of(into.begin(), into.end(), [&](const Piece& p) {
+      return p.section.kind == piece.section.kind && p.chunk == piece.chunk;
+    });
+    if (!is_there) into.push_back(piece);
+  };
+  for (auto& [tenant, piece] : more.shared_) {
+    const bool is_there = std::any_of(shared_.begin(), shared_.end(), [&](const auto& s) { return s.first == tenant; });
+    if (!is_there) shared_.emplace_back(tenant, piece);
+  }
+  if (datasets_.size() < more.datasets_.size()) datasets_.resize(more.datasets_.size());
+  for (size_t d = 0; d < more.datasets_.size(); ++d) {
+    for (Piece& piece : more.datasets_[d]) take(datasets_[d], piece);
+  }
+  buffers_.splice(buffers_.end(), more.buffers_);
+  bytes_read_ += more.bytes_read_;
 }
 
 Result<BlockSections> BlockSections::FromObject(Bytes object, const BlockRead& read, SectionNeeds needs) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,6 +68,9 @@ class BlockSections {
   static Result<BlockSections> FromObject(Bytes object, const BlockRead& read, SectionNeeds needs);
   static Result<BlockSections> WantedFromObject(Bytes object, const BlockRead& read, const Wanted& wanted);
 
+  // Takes over the sections of another fetch of the same read: those that this has not.
+  void Add(BlockSections more);
+
   uint64_t bytes_read() const { return bytes_read_; }
 
   // Decodes the shared symbols of a tenant into a fresh table; an empty table when it has none.
@@ -96,7 +100,7 @@ class BlockSections {
   const Piece* Find(size_t dataset, SectionKind kind, size_t chunk) const;
   Result<std::vector<std::string>> Decode(size_t dataset, SectionKind kind, size_t chunk = 0) const;
 
-  std::vector<std::string> buffers_;
+  std::list<std::vector<std::string>> buffers_;  // of each fetch; pieces point into them
   std::vector<std::pair<std::string, Piece>> shared_;  // by tenant
   std::vector<std::vector<Piece>> datasets_;           // parallel to BlockRead::datasets
   uint64_t bytes_read_ = 0;

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "app/role_options.h"
 #include "common/base/clock.h"
 #include "common/config/load.h"
@@ -100,6 +103,24 @@ TEST(RoleOptions, Lifecycle) {
   ASSERT_TRUE(free.ok()) << free.status().ToString();
   EXPECT_GT(*free, 0u);
   EXPECT_FALSE(LifecycleOptionsOf(Load({"--object-store.path=/does/not/exist"})).free_bytes().ok());
+}
+
+TEST(RoleOptions, QueryLimitsReachTheFrontendAndTheDoor) {
+  const auto config = Load({"--limits.max-query-bytes=3MiB", "--limits.max-query-concurrency=4", "--limits.query-weight=5",
+                            "--query.concurrency=6", "--query.queue-max=7"});
+  const auto options = QueryFrontendOptionsOf(config);
+  EXPECT_EQ(options.query_bytes_max, 3u << 20);
+  EXPECT_EQ(options.tenant_concurrency, 4u);
+  EXPECT_EQ(options.tenant_weight, 5u);
+  EXPECT_EQ(options.concurrency, 6u);
+  EXPECT_EQ(options.queue_max, 7u);
+  EXPECT_EQ(HttpServerOptionsOf(config).worker_threads, 13u) << "one for each query that runs or waits";
+  const auto defaults = QueryFrontendOptionsOf(Load({}));
+  EXPECT_EQ(defaults.query_bytes_max, 0u);
+  EXPECT_EQ(defaults.tenant_concurrency, 16u);
+  EXPECT_EQ(defaults.tenant_weight, 1u);
+  EXPECT_EQ(defaults.concurrency, std::max<size_t>(16, 8 * std::thread::hardware_concurrency()));
+  EXPECT_EQ(defaults.queue_max, 1'000u);
 }
 
 TEST(RoleOptions, TheRest) {

@@ -129,6 +129,29 @@ TEST_F(WiringTest, WhatIsPushedIsFoundAtOnceAndAfterANewStart) {
   }
 }
 
+TEST_F(WiringTest, QueryLimitsOfATenantFollowTheOverridesFile) {
+  const std::string path = testing::TempDir() + "/brazier_overrides_" + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path) << "tenants: { anonymous: { limits.max-query-bytes: 1 } }";
+  const auto process = StartOrFail(Config({"--overrides.path=" + path}));
+  ASSERT_NE(process, nullptr);
+  const uint16_t port = HttpPort(*process);
+  ASSERT_TRUE(BecomesReady(port));
+  Post(port, "/ingest?name=hello.cpu&format=folded", "application/x-www-form-urlencoded", "main;work;loop 42");
+  const std::string refused = FlameGraph(port);
+  EXPECT_TRUE(StatusIs(refused, "429")) << refused;
+  EXPECT_NE(refused.find("\"code\":\"resource_exhausted\""), std::string::npos) << refused;
+  EXPECT_NE(refused.find("(max_query_bytes, actual: "), std::string::npos) << refused;
+  EXPECT_NE(refused.find(", limit: 1 bytes)"), std::string::npos) << refused;
+  std::ofstream(path) << "tenants: {}";
+  std::string found;
+  for (int i = 0; i < 500 && !StatusIs(found, "200"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    found = FlameGraph(port);
+  }
+  EXPECT_NE(found.find("\"total\":\"420000000\""), std::string::npos) << found;
+  std::filesystem::remove(path);
+}
+
 TEST_F(WiringTest, EveryMetricIsInTheOperationsDocument) {
   const auto process = StartOrFail(Config());
   ASSERT_NE(process, nullptr);

@@ -8,11 +8,14 @@
 namespace brazier::query_backend {
 
 BlockScan::BlockScan(const QuerySpec& spec, const Selector& selector)
-    : spec_(spec), selector_(selector) {
+    : spec_(spec), selector_(selector), stack_filter_(spec), span_ids_(spec.filter.span_ids), trace_ids_(spec.filter.trace_ids) {
+  std::sort(span_ids_.begin(), span_ids_.end());
+  std::sort(trace_ids_.begin(), trace_ids_.end());
   for (const ReportRequest& request : spec.reports) {
     const ReportKindRow* kind = FindReportKind(request.kind);
     CHECK(kind != nullptr);
-    builders_.push_back(kind->make(request));
+    builders_.push_back(kind->make(spec, request));
+    sums_ |= builders_.back()->samples() == ReportBuilder::Samples::kSums;
   }
 }
 
@@ -26,10 +29,15 @@ Status BlockScan::Read(const LoadedBlock& block, size_t index, const DatasetCove
   touched_.clear();
   duration_ns_ = period_ = 0;
   const Status status = ReadDataset(dataset);
-  if (status.ok() && dataset.has_symbols) AddStacks();
+  if (status.ok() && dataset.has_symbols && sums_) AddStacks();
   for (uint32_t stack : touched_) values_[stack] = 0;
   if (status.ok()) return status;
   return status.Annotate("block " + block.read().object_key + ", service " + meta.service);
+}
+
+Status BlockScan::PassOver(const LoadedBlock& block, size_t index) {
+  CountDataset(block.read().datasets[index], &stats_);
+  return Status::Ok();
 }
 
 Status BlockScan::ReadDataset(Dataset& dataset) {
@@ -58,18 +66,35 @@ Status BlockScan::ReadDataset(Dataset& dataset) {
 Status BlockScan::ReadLevel(Dataset& dataset, const Level& level, const block::DatasetRows& rows,
                             std::span<const uint64_t> profile_counts) {
   ASSIGN_OR_RETURN(const bool any,
-                   selection_.Set(selector_, rows, dataset.meta, dataset.block.read().deletions));
+                   selection_.Set(spec_, selector_, rows, dataset.meta, dataset.block.read().deletions));
   if (!any) return Status::Ok();
   for (size_t i = 0; i < builders_.size(); ++i) {
     const std::vector<TimeRange>& times = dataset.cover.reports[i].*level.times;
     if (!times.empty()) builders_[i]->AddRows(selection_.View(spec_, rows, times, profile_counts));
   }
-  const std::vector<TimeRange>& times = dataset.cover.samples.*level.times;
-  if (times.empty()) return Status::Ok();
-  return SumSamples(dataset, level.samples, selection_.View(spec_, rows, times, profile_counts));
+  // Nearly always one: reports on a grid of steps may read others than flame graphs.
+  std::vector<SampleReaders> all;
+  for (size_t i = 0; i < builders_.size(); ++i) {
+    const ReportBuilder::Samples kind = builders_[i]->samples();
+    const std::vector<TimeRange>& times = dataset.cover.reports[i].*level.times;
+    if (kind == ReportBuilder::Samples::kNone || times.empty()) continue;
+    auto it = std::find_if(all.begin(), all.end(), [&](const SampleReaders& readers) { return *readers.times == times; });
+    if (it == all.end()) it = all.insert(all.end(), SampleReaders{.times = &times, .by_row = {}});
+    if (kind == ReportBuilder::Samples::kSums) {
+      it->sums = true;
+      continue;
+    }
+    RETURN_IF_ERROR(BeginSymbols(dataset));
+    if (is_wanted_[i]) it->by_row.push_back(builders_[i].get());
+  }
+  for (const SampleReaders& readers : all) {
+    if (!readers.sums && readers.by_row.empty()) continue;
+    RETURN_IF_ERROR(SumSamples(dataset, level.samples, selection_.View(spec_, rows, *readers.times, profile_counts), readers));
+  }
+  return Status::Ok();
 }
 
-Status BlockScan::SumSamples(Dataset& dataset, SectionKind kind, const DatasetView& view) {
+Status BlockScan::SumSamples(Dataset& dataset, SectionKind kind, const DatasetView& view, const SampleReaders& readers) {
   const std::span<const block::DatasetRow> rows(view.rows.rows);
   const auto is_meant = [&](const block::DatasetRow& row) { return view.IsMeant(row); };
   ASSIGN_OR_RETURN(const auto chunks, block::SampleChunks(dataset.meta, kind));
@@ -81,13 +106,9 @@ Status BlockScan::SumSamples(Dataset& dataset, SectionKind kind, const DatasetVi
     // Rows after the last one that is meant are not even parsed.
     while (end > begin && !is_meant(rows[end - 1])) --end;
     if (end == begin) continue;
-    if (!dataset.has_symbols) {
-      RETURN_IF_ERROR(dataset.block.ReadSymbols(dataset.index, &symbols_));
-      if (values_.size() < symbols_.stacks.size()) values_.resize(symbols_.stacks.size());
-      dataset.has_symbols = true;
-    }
+    RETURN_IF_ERROR(BeginSymbols(dataset));
     ASSIGN_OR_RETURN(const auto parts, dataset.block.sections().SampleChunk(dataset.index, kind, i));
-    RETURN_IF_ERROR(SumChunk(view, parts, rows.subspan(begin, end - begin)));
+    RETURN_IF_ERROR(SumChunk(view, parts, rows.subspan(begin, end - begin), readers));
   }
   if (in_chunks == rows.size()) return Status::Ok();
   return Corruption("samples: there are columns of " + std::to_string(in_chunks) + " of " + std::to_string(rows.size()) +
@@ -95,9 +116,10 @@ Status BlockScan::SumSamples(Dataset& dataset, SectionKind kind, const DatasetVi
 }
 
 Status BlockScan::SumChunk(const DatasetView& view, const std::vector<std::string>& parts,
-                           std::span<const block::DatasetRow> rows) {
+                           std::span<const block::DatasetRow> rows, const SampleReaders& readers) {
   ASSIGN_OR_RETURN(auto samples,
                    block::SamplesDecoder::Open(parts, static_cast<uint32_t>(symbols_.stacks.size())));
+  const bool is_plain = readers.by_row.empty() && !spec_.filter.PicksSamples();
   for (size_t r = 0; r < rows.size(); ++r) {
     const block::DatasetRow& row = rows[r];
     if (!view.IsMeant(row)) {
@@ -106,14 +128,18 @@ Status BlockScan::SumChunk(const DatasetView& view, const std::vector<std::strin
       continue;
     }
     RETURN_IF_ERROR(samples.Next(row));
-    const auto stacks = samples.stacks();
-    const auto values = samples.values();
-    for (size_t i = 0; i < stacks.size(); ++i) {
-      int64_t& value = values_[stacks[i]];
-      if (value == 0) touched_.push_back(stacks[i]);
-      AddSaturating(&value, values[i]);
+    stats_.samples_read += samples.stacks().size();
+    if (is_plain) {
+      Sum(samples.stacks(), samples.values());
+    } else {
+      const size_t position = static_cast<size_t>(&row - view.rows.rows.data());
+      const RowSamples picked = Pick({view, position, samples.stacks(), samples.values(), samples.spans(), samples.traces()});
+      for (ReportBuilder* builder : readers.by_row) builder->AddSamples(picked);
+      if (readers.sums) Sum(picked.stacks, picked.values);
+      // Of profiles without a sample that is meant, nothing counts.
+      if (spec_.filter.PicksSamples() && picked.stacks.empty()) continue;
     }
-    stats_.samples_read += stacks.size();
+    if (!readers.sums) continue;
     AddSaturating(&duration_ns_, view.rows.profiles[row.profile].duration_ns);
     period_ = std::max(period_, view.rows.profiles[row.profile].period);
   }
@@ -123,39 +149,50 @@ Status BlockScan::SumChunk(const DatasetView& view, const std::vector<std::strin
 void BlockScan::AddStacks() {
   std::sort(touched_.begin(), touched_.end());
   touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
-  const bool is_filtered = !spec_.call_site.empty();
-  if (is_filtered) SelectCallSite();
+  const bool is_filtered = !stack_filter_.IsEmpty();
+  selected_.clear();
+  for (uint32_t stack : touched_) {
+    if (is_filtered && stack_filter_.Passes(stack)) selected_.push_back(stack);
+  }
   const DatasetStacks stacks{symbols_, is_filtered ? selected_ : touched_, values_, duration_ns_, period_};
   for (auto& builder : builders_) builder->AddStacks(stacks);
 }
 
-void BlockScan::SelectCallSite() {
-  MatchCallSite();
-  const size_t depth = spec_.call_site.size();
-  selected_.clear();
-  for (uint32_t stack : touched_) {
-    if (call_site_depth_[stack] == depth) selected_.push_back(stack);
+Status BlockScan::BeginSymbols(Dataset& dataset) {
+  if (dataset.has_symbols) return Status::Ok();
+  RETURN_IF_ERROR(dataset.block.ReadSymbols(dataset.index, &symbols_));
+  if (values_.size() < symbols_.stacks.size()) values_.resize(symbols_.stacks.size());
+  dataset.has_symbols = true;
+  if (!stack_filter_.IsEmpty()) stack_filter_.Match(symbols_);
+  is_wanted_.assign(builders_.size(), 0);
+  for (size_t i = 0; i < builders_.size(); ++i) {
+    if (builders_[i]->samples() == ReportBuilder::Samples::kRows) is_wanted_[i] = builders_[i]->BeginSymbols(symbols_);
   }
+  return Status::Ok();
 }
 
-// call_site_depth_[stack]: how many frames of the call site the stack matches from the root; a mismatch is kMismatch
-// and passes on to everything below.
-void BlockScan::MatchCallSite() {
-  constexpr uint16_t kMismatch = 0xFFFF;
-  const auto& site = spec_.call_site;
-  call_site_depth_.assign(symbols_.stacks.size(), 0);
-  for (size_t i = 1; i < symbols_.stacks.size(); ++i) {
-    uint16_t depth = call_site_depth_[symbols_.stacks[i].parent];
-    const Location& location = symbols_.locations[symbols_.stacks[i].location];
-    auto match = [&](std::string_view name) {
-      if (depth == kMismatch || depth == site.size()) return;
-      depth = name == site[depth] ? static_cast<uint16_t>(depth + 1) : kMismatch;
-    };
-    if (location.line_count == 0) match(UnsymbolizedName(symbols_, location));
-    for (uint32_t l = location.line_count; l-- > 0;) {
-      match(ShownName(symbols_, symbols_.lines[location.line_begin + l].function));
-    }
-    call_site_depth_[i] = depth;
+RowSamples BlockScan::Pick(const RowSamples& in) {
+  picked_stacks_.clear();
+  picked_values_.clear();
+  picked_spans_.clear();
+  picked_traces_.clear();
+  for (size_t i = 0; i < in.stacks.size(); ++i) {
+    if (!span_ids_.empty() && (in.spans.empty() || !std::binary_search(span_ids_.begin(), span_ids_.end(), in.spans[i]))) continue;
+    if (!trace_ids_.empty() && (in.traces.empty() || !std::binary_search(trace_ids_.begin(), trace_ids_.end(), in.traces[i]))) continue;
+    if (!stack_filter_.IsEmpty() && !stack_filter_.Passes(in.stacks[i])) continue;
+    picked_stacks_.push_back(in.stacks[i]);
+    picked_values_.push_back(in.values[i]);
+    if (!in.spans.empty()) picked_spans_.push_back(in.spans[i]);
+    if (!in.traces.empty()) picked_traces_.push_back(in.traces[i]);
+  }
+  return {in.view, in.row, picked_stacks_, picked_values_, picked_spans_, picked_traces_};
+}
+
+void BlockScan::Sum(std::span<const uint32_t> stacks, std::span<const int64_t> values) {
+  for (size_t i = 0; i < stacks.size(); ++i) {
+    int64_t& value = values_[stacks[i]];
+    if (value == 0) touched_.push_back(stacks[i]);
+    AddSaturating(&value, values[i]);
   }
 }
 

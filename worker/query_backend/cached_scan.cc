@@ -10,7 +10,7 @@ CachedScan::CachedScan(const QuerySpec& spec, const Selector& selector, DatasetC
       range_{spec.start_ns, spec.end_ns}, cache_(cache) {}
 
 bool CachedScan::CanAnswer(const QuerySpec& spec, const Selector& selector) {
-  return spec.reports.size() == 1 && spec.reports[0].kind == ReportKind::kFlameGraph && spec.call_site.empty() &&
+  return spec.reports.size() == 1 && spec.reports[0].kind == ReportKind::kFlameGraph && spec.call_site.empty() && spec.filter.IsEmpty() &&
          !selector.EqualValue(label::kProfileType).empty();
 }
 
@@ -69,7 +69,7 @@ size_t CachedScan::MapStacks(StackDictionary& dictionary, CachedDataset* out) {
 Status CachedScan::Add(const DatasetMeta& meta, const CachedDataset& dataset) {
   CountDataset(meta, &stats_);
   stats_.rows_read += dataset.rows.rows.size();
-  ASSIGN_OR_RETURN(const bool any, selection_.Set(selector_, dataset.rows, meta, {}));
+  ASSIGN_OR_RETURN(const bool any, selection_.Set(spec_, selector_, dataset.rows, meta, {}));
   if (!any) return Status::Ok();
   if (dictionary_ != dataset.dictionary) {
     EndDictionary();

@@ -5,7 +5,7 @@ namespace brazier::query_backend {
 Status LoadedBlock::Load(object::ObjectStore& store, const block::BlockSections::Wanted& wanted) {
   Result<block::BlockSections> sections = block::BlockSections::FetchWanted(store, read_, wanted);
   if (!sections.ok()) return sections.status().Annotate("block " + read_.object_key);
-  sections_ = std::move(sections).value();
+  sections_.Add(std::move(sections).value());
   return Status::Ok();
 }
 

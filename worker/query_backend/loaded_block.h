@@ -18,7 +18,7 @@ class LoadedBlock {
  public:
   explicit LoadedBlock(const BlockRead& read) : read_(read) {}
 
-  // kNotFound, kCorruption, or what the store says; names the block.
+  // Adds the sections that are wanted and not there yet. kNotFound, kCorruption, or what the store says; names the block.
   Status Load(object::ObjectStore& store, const block::BlockSections::Wanted& wanted);
 
   const BlockRead& read() const { return read_; }

@@ -11,6 +11,7 @@
 #include "worker/query_backend/block_scan.h"
 #include "worker/query_backend/cached_scan.h"
 #include "worker/query_backend/fan_out_execution.h"
+#include "worker/query_backend/function_stacks.h"
 
 namespace brazier::query_backend {
 namespace {
@@ -42,6 +43,10 @@ bool IsCached(const SectionRef& section) {
   return false;
 }
 
+bool IsSymbols(const SectionRef& section) {
+  return section.kind == SectionKind::kSymbols || section.kind == SectionKind::kSharedSymbols;
+}
+
 uint64_t CachedBytes(const DatasetMeta& dataset) {
   uint64_t bytes = 0;
   for (const SectionRef& section : dataset.sections) {
@@ -61,7 +66,7 @@ struct QueryBackend::Step {
   std::atomic<size_t> next{0};
   std::mutex mu;
   std::condition_variable changed;
-  int active = 0;          // guarded by mu
+  int active = 0;          // guarded by mu: readers that work on it, besides the caller
   bool is_closed = false;  // guarded by mu: no thread may join any more
 
   bool Join() {
@@ -70,13 +75,20 @@ struct QueryBackend::Step {
     ++active;
     return true;
   }
+  int Readers() {
+    std::lock_guard lock(mu);
+    return active;
+  }
   void Leave() {
     std::lock_guard lock(mu);
     --active;
     changed.notify_all();
   }
-  void Work() {
-    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(i);
+  // False: there is none left.
+  bool WorkOnce() {
+    const size_t i = next.fetch_add(1, std::memory_order_relaxed);
+    if (i < count) work(i);
+    return i < count;
   }
   void CloseAndWait() {
     std::unique_lock lock(mu);
@@ -108,6 +120,7 @@ struct QueryBackend::Execution {
   const Clock& clock;
   DatasetCache& cache;
   bool uses_cache = false;
+  bool looks_for_functions = false;  // all reports are of function usage
   std::vector<const BlockRead*> reads;
   std::atomic<size_t> memory_bytes{0};  // of the builders of all threads
   std::atomic<size_t> blocks_read{0};
@@ -191,6 +204,7 @@ struct QueryBackend::Batch {
     uint64_t bytes = 0;  // to fetch, unless the cache has it
     std::shared_ptr<const CachedDataset> found;  // in the cache
     bool is_wanted = false;                      // from the object
+    bool is_passed_over = false;  // it has no function that the query means
     bool Needs(const SectionRef& section) const { return may_be_cached ? IsCached(section) : cover.Needs(section); }
   };
   std::vector<const BlockRead*> reads;
@@ -267,6 +281,7 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
       return InvalidArgument("query plan: report kind " +
                              std::to_string(static_cast<int>(request.kind)) + " is not known");
     }
+    if (request.kind == ReportKind::kFunctionUsage) RETURN_IF_ERROR(FunctionMatcher(request).status());
   }
   if (peers_ == nullptr || plan.root.kind != PlanNode::Kind::kMerge) return ReadHere(context, plan.spec, plan.root);
   std::vector<contract::QueryBackendPeer> peers = FanOutExecution::PeersFor(plan, options_.fan_out, *peers_);
@@ -312,6 +327,9 @@ Result<QueryResult> QueryBackend::ReadBlocks(const contract::RequestContext& con
   ASSIGN_OR_RETURN(const Selector selector, Selector::Parse(spec.selector));
   Execution execution(context, spec, selector, MemoryBytesMax(spec), clock_, cache_);
   execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(spec, selector);
+  execution.looks_for_functions = std::all_of(spec.reports.begin(), spec.reports.end(), [](const ReportRequest& report) {
+    return report.kind == ReportKind::kFunctionUsage;
+  });
   RETURN_IF_ERROR(CollectReads(root, 0, &execution.reads));
   std::optional<Batch> batch;
   for (const BlockRead* read : execution.reads) {
@@ -337,6 +355,7 @@ void QueryBackend::ReadBatch(Execution& execution, Batch& batch) {
   ReadRuns(execution, batch, batch.fresh, [&](Scan& scan, const DatasetRef& ref) {
     const DatasetMeta& meta = batch.meta(ref);
     const Batch::Plan& plan = batch.plan(ref);
+    if (plan.is_passed_over) return scan.blocks.PassOver(batch.blocks[ref.block], ref.dataset);
     if (!plan.may_be_cached) return scan.blocks.Read(batch.blocks[ref.block], ref.dataset, plan.cover);
     const std::string key = DatasetCache::Key(meta.tenant, meta.service, profile_type);
     auto dataset = scan.cached.Load(key, batch.blocks[ref.block], ref.dataset);
@@ -368,18 +387,44 @@ void QueryBackend::LookUp(Execution& execution, Batch& batch) {
   }
 }
 
+// Which of a block's datasets may have stacks with the functions in question: their symbols are read first, and of the others nothing
+// else.
+Status QueryBackend::FindFunctions(const Execution& execution, Batch& batch, size_t block, std::vector<uint8_t>* has_function) {
+  const std::vector<Batch::Plan>& plans = batch.plans[block];
+  RETURN_IF_ERROR(batch.blocks[block].Load(store_, [&](size_t dataset, const SectionRef& section) {
+    return plans[dataset].is_wanted && IsSymbols(section) && plans[dataset].Needs(section);
+  }));
+  std::vector<FunctionStacks> functions;
+  for (const ReportRequest& report : execution.spec.reports) functions.emplace_back(report);
+  SymbolTable symbols;
+  for (size_t d = 0; d < plans.size(); ++d) {
+    if (!plans[d].is_wanted) continue;
+    RETURN_IF_ERROR(batch.blocks[block].ReadSymbols(d, &symbols));
+    (*has_function)[d] = std::any_of(functions.begin(), functions.end(), [&](FunctionStacks& f) { return f.AreIn(symbols); });
+  }
+  return Status::Ok();
+}
+
 bool QueryBackend::Load(Execution& execution, Batch& batch) {
   for (const BlockRead* read : batch.reads) batch.blocks.emplace_back(*read);
   ShareOut(batch.blocks.size(), [&](size_t i) {
     if (!execution.MayGoOn()) return;
     const std::vector<Batch::Plan>& plans = batch.plans[i];
     if (std::any_of(plans.begin(), plans.end(), [](const Batch::Plan& plan) { return plan.is_wanted; })) {
+      std::vector<uint8_t> has_function(plans.size(), 1);
+      if (execution.looks_for_functions) {
+        if (Status s = FindFunctions(execution, batch, i, &has_function); !s.ok()) {
+          return execution.Fail(std::move(s), *batch.reads[i]);
+        }
+      }
       const auto wanted = [&](size_t dataset, const SectionRef& section) {
+        if (execution.looks_for_functions && (IsSymbols(section) || !has_function[dataset])) return false;
         return plans[dataset].is_wanted && plans[dataset].Needs(section);
       };
-      if (Status s = batch.blocks[i].Load(store_, wanted); !s.ok()) {
-        return execution.Fail(std::move(s), *batch.reads[i]);
+      if (std::find(has_function.begin(), has_function.end(), 1) != has_function.end()) {
+        if (Status s = batch.blocks[i].Load(store_, wanted); !s.ok()) return execution.Fail(std::move(s), *batch.reads[i]);
       }
+      for (size_t d = 0; d < has_function.size(); ++d) batch.plans[i][d].is_passed_over = !has_function[d];
       execution.bytes_read.fetch_add(batch.blocks[i].sections().bytes_read(), std::memory_order_relaxed);
     }
     execution.blocks_read.fetch_add(1, std::memory_order_relaxed);
@@ -413,7 +458,8 @@ void QueryBackend::ShareOut(size_t count, const std::function<void(size_t)>& wor
     queue_.push_back(step);
     changed_.notify_all();
   }
-  step->Work();
+  while (step->WorkOnce()) {
+  }
   if (count > 1 && !readers_.empty()) {
     std::lock_guard lock(mu_);
     std::erase(queue_, step);
@@ -424,20 +470,17 @@ void QueryBackend::ShareOut(size_t count, const std::function<void(size_t)>& wor
 void QueryBackend::ReaderLoop() {
   std::unique_lock lock(mu_);
   while (true) {
-    std::shared_ptr<Step> step;
-    for (const auto& candidate : queue_) {
-      if (candidate->Join()) {
-        step = candidate;
-        break;
-      }
-    }
+    // To whom fewest help, one piece of work at a time: a long query does not keep the readers from a short one that comes later.
+    std::stable_sort(queue_.begin(), queue_.end(), [](const auto& a, const auto& b) { return a->Readers() < b->Readers(); });
+    const auto joined = std::find_if(queue_.begin(), queue_.end(), [](const auto& candidate) { return candidate->Join(); });
+    std::shared_ptr<Step> step = joined == queue_.end() ? nullptr : *joined;
     if (step == nullptr) {
       if (is_stopping_) return;
       changed_.wait(lock);
       continue;
     }
     lock.unlock();
-    step->Work();
+    step->WorkOnce();
     step->Leave();
     step.reset();
     lock.lock();

@@ -13,6 +13,7 @@ constexpr size_t kJoinNodes = 4 << 20;
 
 class FlameGraphBuilder final : public ReportBuilder {
  public:
+  Samples samples() const override { return Samples::kSums; }
   void BeginService() override {
     if (tree_.nodes() > join_nodes_) Join();
     tree_.BeginPart();
@@ -43,7 +44,7 @@ class FlameGraphBuilder final : public ReportBuilder {
 
 }  // namespace
 
-std::unique_ptr<ReportBuilder> MakeFlameGraphBuilder(const ReportRequest&) {
+std::unique_ptr<ReportBuilder> MakeFlameGraphBuilder(const QuerySpec&, const ReportRequest&) {
   return std::make_unique<FlameGraphBuilder>();
 }
 

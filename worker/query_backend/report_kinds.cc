@@ -14,6 +14,9 @@ constexpr std::array kKinds = {
     ReportKindRow{ReportKind::kLabelValues, MakeLabelsBuilder, MergeLabels},
     ReportKindRow{ReportKind::kSeries, MakeLabelsBuilder, MergeLabels},
     ReportKindRow{ReportKind::kPprof, MakePprofBuilder, MergePprofs},
+    ReportKindRow{ReportKind::kTopFunctions, MakeTopFunctionsBuilder, MergeTopFunctions},
+    ReportKindRow{ReportKind::kFunctionUsage, MakeTimeSeriesBuilder, MergeTimeSeries},
+    ReportKindRow{ReportKind::kHeatmap, MakeHeatmapBuilder, MergeHeatmaps},
 };
 
 }  // namespace
@@ -34,6 +37,15 @@ size_t MemoryBytes(const Report& report) {
   }
   for (const std::string& text : report.strings) bytes += kEntryBytes + text.size();
   for (const Labels& labels : report.series) bytes += kEntryBytes + labels.Bytes();
+  for (const auto& [labels, points] : report.exemplars) {
+    for (const auto& [time_ns, exemplar] : points) bytes += kEntryBytes + sizeof(Exemplar) + exemplar.labels.Bytes();
+  }
+  for (const auto& [labels, cells] : report.heatmap) {
+    for (const auto& [at, cell] : cells) {
+      bytes += kEntryBytes + sizeof(HeatmapCell) + (cell.exemplar.has_value() ? cell.exemplar->labels.Bytes() : 0);
+    }
+  }
+  for (const auto& [name, cost] : report.functions) bytes += kEntryBytes + name.size() + sizeof(cost);
   const StackProfile& profile = report.stack_profile;
   return bytes + profile.symbols.MemoryBytes() + profile.stacks.size() * (sizeof(uint32_t) + sizeof(int64_t));
 }
@@ -46,15 +58,23 @@ Result<const Selector*> RowSelection::SelectorOf(const std::string& text) {
   return &deletion_selectors_.emplace(text, std::move(selector).value()).first->second;
 }
 
-Result<bool> RowSelection::Set(const Selector& selector, const block::DatasetRows& rows, const DatasetMeta& dataset,
-                               std::span<const DataFilter> deletions) {
+Result<bool> RowSelection::Set(const QuerySpec& spec, const Selector& selector, const block::DatasetRows& rows,
+                               const DatasetMeta& dataset, std::span<const DataFilter> deletions) {
   series_matches_.resize(rows.series.size());
   bool any = false;
   for (size_t s = 0; s < rows.series.size(); ++s) {
     series_matches_[s] = selector.Matches(rows.series[s]);
     any |= series_matches_[s] != 0;
   }
-  hidden_.assign(rows.profiles.size(), 0);
+  const auto& ids = spec.filter.profile_ids;
+  if (profile_ids_.size() != ids.size()) {
+    profile_ids_ = ids;
+    std::sort(profile_ids_.begin(), profile_ids_.end());
+  }
+  hidden_.assign(rows.profiles.size(), ids.empty() ? 0 : 1);
+  for (size_t p = 0; p < rows.profiles.size() && !ids.empty(); ++p) {
+    if (std::binary_search(profile_ids_.begin(), profile_ids_.end(), rows.profiles[p].identity)) hidden_[p] = 0;
+  }
   for (uint32_t profile : dataset.hidden_profiles) {
     if (profile < hidden_.size()) hidden_[profile] = 1;
   }

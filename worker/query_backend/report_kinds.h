@@ -32,12 +32,13 @@ struct DatasetView {
   const QuerySpec& spec;
   const block::DatasetRows& rows;
   std::span<const uint8_t> series_matches;  // per series
-  std::span<const uint8_t> hidden;          // per profile
+  std::span<const uint8_t> hidden;          // per profile: repeats, and those that the filter does not name
   std::span<const DeletedRows> deleted;
   std::span<const TimeRange> times;          // of the rows that the report reads here
   std::span<const uint64_t> profile_counts;  // per row of a roll-up; empty: each row is of one profile
   bool IsMeant(const block::DatasetRow& row) const {
     if (!series_matches[row.series] || hidden[row.profile]) return false;
+    if (spec.filter.min_value > 0 && row.total < spec.filter.min_value) return false;
     const int64_t t = rows.profiles[row.profile].time_ns;
     bool is_in_range = false;
     for (const TimeRange& range : times) is_in_range |= range.Holds(t);
@@ -49,13 +50,13 @@ struct DatasetView {
   }
 };
 
-// Which rows of a dataset a query means. Keeps its memory from dataset to dataset.
+// Which rows of a dataset a query means. For one spec. Keeps its memory from dataset to dataset.
 class RowSelection {
  public:
   // False when no series matches. Hidden profiles beyond the dataset are ignored. kInvalidArgument for a deletion whose selector
   // is none.
-  Result<bool> Set(const Selector& selector, const block::DatasetRows& rows, const DatasetMeta& dataset,
-                   std::span<const DataFilter> deletions);
+  Result<bool> Set(const QuerySpec& spec, const Selector& selector, const block::DatasetRows& rows,
+                   const DatasetMeta& dataset, std::span<const DataFilter> deletions);
   // Lives until the next Set().
   DatasetView View(const QuerySpec& spec, const block::DatasetRows& rows, std::span<const TimeRange> times,
                    std::span<const uint64_t> profile_counts = {}) const {
@@ -67,6 +68,7 @@ class RowSelection {
 
   std::vector<uint8_t> series_matches_;
   std::vector<uint8_t> hidden_;
+  std::vector<Hash128> profile_ids_;  // of the spec, sorted
   std::vector<DeletedRows> deleted_;
   std::map<std::string, Selector> deletion_selectors_;  // by text: blocks have the same deletions
 };
@@ -83,20 +85,41 @@ struct DatasetStacks {
   int64_t period;                 // largest
 };
 
+// The samples of one row that a query means.
+struct RowSamples {
+  const DatasetView& view;
+  size_t row;
+  std::span<const uint32_t> stacks;
+  std::span<const int64_t> values;
+  std::span<const uint64_t> spans;   // one per sample, 0: none; or empty
+  std::span<const Hash128> traces;   // likewise
+};
+
 class ReportBuilder {
  public:
+  // What a builder reads of samples.
+  enum class Samples {
+    kNone,
+    kSums,  // by stack over all rows of a dataset: AddStacks()
+    kRows,  // of each row: AddSamples()
+  };
   virtual ~ReportBuilder() = default;
+  virtual Samples samples() const { return Samples::kNone; }
   // The datasets that follow are of another service than those before: their stacks have little in common.
   virtual void BeginService() {}
   virtual void AddRows(const DatasetView& view) {}
   virtual void AddStacks(const DatasetStacks& stacks) {}
+  // The rows' samples that follow have stacks of this table. False: nothing of it is wanted, and nothing follows.
+  virtual bool BeginSymbols(const SymbolTable& symbols) { return true; }
+  virtual void AddSamples(const RowSamples& samples) {}
   virtual size_t MemoryBytes() const = 0;
   virtual Report Finish() = 0;
 };
 
 struct ReportKindRow {
   ReportKind kind;
-  std::unique_ptr<ReportBuilder> (*make)(const ReportRequest& request);
+  // The references outlive the builder.
+  std::unique_ptr<ReportBuilder> (*make)(const QuerySpec& spec, const ReportRequest& request);
   void (*merge)(Report& into, Report&& from);
 };
 
@@ -107,13 +130,18 @@ size_t MemoryBytes(const Report& report);
 const ReportKindRow* FindReportKind(ReportKind kind);
 
 // One per report_<name>.cc.
-std::unique_ptr<ReportBuilder> MakeFlameGraphBuilder(const ReportRequest& request);
+std::unique_ptr<ReportBuilder> MakeFlameGraphBuilder(const QuerySpec& spec, const ReportRequest& request);
 void MergeFlameGraphs(Report& into, Report&& from);
-std::unique_ptr<ReportBuilder> MakeTimeSeriesBuilder(const ReportRequest& request);
+// Also function usage.
+std::unique_ptr<ReportBuilder> MakeTimeSeriesBuilder(const QuerySpec& spec, const ReportRequest& request);
 void MergeTimeSeries(Report& into, Report&& from);
-std::unique_ptr<ReportBuilder> MakeLabelsBuilder(const ReportRequest& request);
+std::unique_ptr<ReportBuilder> MakeLabelsBuilder(const QuerySpec& spec, const ReportRequest& request);
 void MergeLabels(Report& into, Report&& from);
-std::unique_ptr<ReportBuilder> MakePprofBuilder(const ReportRequest& request);
+std::unique_ptr<ReportBuilder> MakePprofBuilder(const QuerySpec& spec, const ReportRequest& request);
 void MergePprofs(Report& into, Report&& from);
+std::unique_ptr<ReportBuilder> MakeTopFunctionsBuilder(const QuerySpec& spec, const ReportRequest& request);
+void MergeTopFunctions(Report& into, Report&& from);
+std::unique_ptr<ReportBuilder> MakeHeatmapBuilder(const QuerySpec& spec, const ReportRequest& request);
+void MergeHeatmaps(Report& into, Report&& from);
 
 }  // namespace brazier::query_backend

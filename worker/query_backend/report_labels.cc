@@ -27,7 +27,7 @@ class LabelsBuilder final : public ReportBuilder {
 
 }  // namespace
 
-std::unique_ptr<ReportBuilder> MakeLabelsBuilder(const ReportRequest& request) {
+std::unique_ptr<ReportBuilder> MakeLabelsBuilder(const QuerySpec&, const ReportRequest& request) {
   return std::make_unique<LabelsBuilder>(request);
 }
 

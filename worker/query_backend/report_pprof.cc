@@ -45,6 +45,7 @@ class StackProfileMerger {
 
 class PprofBuilder final : public ReportBuilder {
  public:
+  Samples samples() const override { return Samples::kSums; }
   void AddStacks(const DatasetStacks& in) override {
     values_.clear();
     for (uint32_t stack : in.stacks) values_.push_back(in.values[stack]);
@@ -65,7 +66,7 @@ class PprofBuilder final : public ReportBuilder {
 
 }  // namespace
 
-std::unique_ptr<ReportBuilder> MakePprofBuilder(const ReportRequest&) {
+std::unique_ptr<ReportBuilder> MakePprofBuilder(const QuerySpec&, const ReportRequest&) {
   return std::make_unique<PprofBuilder>();
 }
 

@@ -15,6 +15,13 @@ namespace brazier::query_backend {
 // The name of a function that flame graphs show, and that call sites are compared with.
 std::string_view ShownName(const SymbolTable& symbols, uint32_t function);
 
+// Calls frame(name) for each function of a location, the outermost first.
+template <typename F>
+void ForEachFrame(const SymbolTable& symbols, const Location& location, const F& frame) {
+  if (location.line_count == 0) frame(std::string_view(UnsymbolizedName(symbols, location)));
+  for (uint32_t l = location.line_count; l-- > 0;) frame(ShownName(symbols, symbols.lines[location.line_begin + l].function));
+}
+
 class StackMapper {
  public:
   // Finds or adds the nodes of `stacks` (ascending) and of what is above them. Each stack node is looked up once, in the

@@ -38,6 +38,7 @@ TEST(QueryPlanMsgpack, RoundTrip) {
     EXPECT_EQ(plan.spec.end_ns, decoded->spec.end_ns);
     EXPECT_EQ(plan.spec.selector, decoded->spec.selector);
     EXPECT_EQ(plan.spec.call_site, decoded->spec.call_site);
+    EXPECT_EQ(plan.spec.filter, decoded->spec.filter);
     EXPECT_EQ(plan.spec.memory_bytes_max, decoded->spec.memory_bytes_max);
     ASSERT_EQ(plan.spec.reports.size(), decoded->spec.reports.size());
     for (size_t i = 0; i < plan.spec.reports.size(); ++i) {
@@ -46,6 +47,10 @@ TEST(QueryPlanMsgpack, RoundTrip) {
       EXPECT_EQ(plan.spec.reports[i].group_by, decoded->spec.reports[i].group_by);
       EXPECT_EQ(plan.spec.reports[i].label_names, decoded->spec.reports[i].label_names);
       EXPECT_EQ(plan.spec.reports[i].label_name, decoded->spec.reports[i].label_name);
+      EXPECT_EQ(plan.spec.reports[i].function, decoded->spec.reports[i].function);
+      EXPECT_EQ(plan.spec.reports[i].is_function_regex, decoded->spec.reports[i].is_function_regex);
+      EXPECT_EQ(plan.spec.reports[i].of_spans, decoded->spec.reports[i].of_spans);
+      EXPECT_EQ(plan.spec.reports[i].exemplars, decoded->spec.reports[i].exemplars);
     }
     ExpectNodesEqual(plan.root, decoded->root);
   }
@@ -128,6 +133,45 @@ TEST(QueryPlanMsgpack, ExplainTravelsAndIsAbsentOtherwise) {
   EXPECT_EQ(without.find("explain"), std::string::npos);
   plan.spec.explain = true;
   EXPECT_TRUE(DecodeQueryPlan(AsBytes(EncodeQueryPlan(plan)))->spec.explain);
+}
+
+// Who does not know filters must refuse a plan that has one: its version says so.
+TEST(QueryPlanMsgpack, GoldenFilter) {
+  QueryPlan plan;
+  const std::string without = EncodeQueryPlan(plan);
+  EXPECT_TRUE(without.starts_with("\x83\xa1v\x01")) << "as before there were filters";
+  EXPECT_EQ(without.find("filter"), std::string::npos);
+  plan.spec.filter = {.profile_ids = {{1, 2}}, .span_ids = {3}, .trace_ids = {}, .functions = {"f"}, .min_value = 5};
+  const std::string with = EncodeQueryPlan(plan);
+  EXPECT_TRUE(with.starts_with("\x83\xa1v\x02"));
+  const std::string filter(
+      "\xa6" "filter\x85\xabprofile_ids\xc4\x10\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\xa8span_ids\xc4\x08\x03\0\0\0\0\0\0\0"
+      "\xa9trace_ids\xc4\0\xa9" "functions\x91\xa1" "f\xa9min_value\x05", 93);
+  EXPECT_NE(with.find(filter), std::string::npos);
+  EXPECT_EQ(DecodeQueryPlan(AsBytes(with))->spec.filter, plan.spec.filter);
+  std::string unknown = with;
+  unknown.replace(unknown.find("min_value"), 9, "max_value");
+  EXPECT_NE(DecodeQueryPlan(AsBytes(unknown)).status().message().find("max_value"), std::string::npos);
+}
+
+// [kind, columns] of the kinds that came later.
+TEST(QueryResultMsgpack, GoldenFunctionsAndHeatmaps) {
+  QueryResult result;
+  result.reports.resize(2);
+  result.reports[0].kind = ReportKind::kTopFunctions;
+  result.reports[0].functions = {{"f", {1, 2}}};
+  result.reports[1].kind = ReportKind::kHeatmap;
+  HeatmapCell& cell = result.reports[1].heatmap[Labels()][{7, 8}];
+  cell.count = 9;
+  cell.exemplar = Exemplar{.value = 8, .profile_id = {1, 2}, .time_ns = 6, .span_id = 5, .trace_id = {3, 4}, .labels = {}};
+  const std::string bytes = EncodeQueryResult(result);
+  const std::string functions("\x92\x08\x84\xaestring_lengths\xc4\x08\0\0\0\0\x01\0\0\0\xacstring_bytes\xc4\x01" "f\xa5selfs\xc4\x08\x01\0\0\0\0\0\0\0"
+                              "\xa6totals\xc4\x08\x02\0\0\0\0\0\0\0", 75);
+  EXPECT_NE(bytes.find(functions), std::string::npos);
+  const std::string heatmap("\x92\x0a\x91\x95\x90\xc4\x08\x07\0\0\0\0\0\0\0\xc4\x08\x08\0\0\0\0\0\0\0\xc4\x08\x09\0\0\0\0\0\0\0"
+                            "\x91\x98\x08\x01\x02\x06\x05\x03\x04\x90", 45);
+  EXPECT_NE(bytes.find(heatmap), std::string::npos);
+  EXPECT_EQ(EncodeQueryResult(*DecodeQueryResult(AsBytes(bytes))), bytes);
 }
 
 // "executed", [backend, kind, duration, bytes, blocks, samples, retries, hedges, children].

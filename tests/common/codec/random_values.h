@@ -153,13 +153,26 @@ class RandomValues {
     p.spec.end_ns = Int();
     p.spec.selector = "{a=\"b\"}";
     for (uint64_t i = Below(3); i > 0; --i) p.spec.call_site.push_back(Text());
+    if (Below(3) == 0) {
+      for (uint64_t i = Below(3); i > 0; --i) p.spec.filter.profile_ids.push_back(Hash());
+      for (uint64_t i = Below(3); i > 0; --i) p.spec.filter.span_ids.push_back(Hash().low);
+      for (uint64_t i = Below(3); i > 0; --i) p.spec.filter.trace_ids.push_back(Hash());
+      for (uint64_t i = Below(3); i > 0; --i) p.spec.filter.functions.push_back(Text());
+      p.spec.filter.min_value = static_cast<int64_t>(Below(1000));
+    }
     for (uint64_t i = Below(4); i > 0; --i) {
       ReportRequest r;
-      r.kind = static_cast<ReportKind>(1 + Below(7));
+      r.kind = static_cast<ReportKind>(1 + Below(static_cast<uint64_t>(kLastReportKind)));
       r.step_ns = Int();
       for (uint64_t k = Below(3); k > 0; --k) r.group_by.push_back(Text());
       for (uint64_t k = Below(3); k > 0; --k) r.label_names.push_back(Text());
       r.label_name = Text();
+      if (r.kind == ReportKind::kFunctionUsage) {
+        r.function = Text();
+        r.is_function_regex = Below(2) == 0;
+      }
+      r.of_spans = Below(4) == 0;
+      r.exemplars = Below(4) == 0;
       p.spec.reports.push_back(std::move(r));
     }
     p.spec.memory_bytes_max = Int();
@@ -199,14 +212,37 @@ class RandomValues {
     return node;
   }
 
+  Exemplar OneExemplar() {
+    return {.value = Int(), .profile_id = Hash(), .time_ns = Int(), .span_id = Hash().low, .trace_id = Hash(), .labels = Labels()};
+  }
   Report OneReport() {
     Report r;
-    r.kind = static_cast<ReportKind>(1 + Below(7));
+    r.kind = static_cast<ReportKind>(1 + Below(static_cast<uint64_t>(kLastReportKind)));
     switch (r.kind) {
       case ReportKind::kFlameGraph:
         r.flame_tree = Tree();
         break;
+      case ReportKind::kTopFunctions:
+        for (uint64_t i = Below(9); i > 0; --i) r.functions[Text()] = {Int(), Int()};
+        break;
+      case ReportKind::kHeatmap:
+        for (uint64_t i = Below(4); i > 0; --i) {
+          auto& cells = r.heatmap[Labels()];
+          const bool named = Below(2) == 0;
+          if (!cells.empty()) continue;
+          for (uint64_t k = Below(6); k > 0; --k) {
+            HeatmapCell& cell = cells[{Int(), Int()}];
+            cell.count = Below(99);
+            if (named) cell.exemplar = OneExemplar();
+          }
+        }
+        break;
+      case ReportKind::kFunctionUsage:
       case ReportKind::kTimeSeries:
+        for (uint64_t i = r.kind == ReportKind::kTimeSeries ? Below(3) : 0; i > 0; --i) {
+          auto& points = r.exemplars[Labels()];
+          for (uint64_t k = Below(4); k > 0; --k) points[Int()] = OneExemplar();
+        }
         for (uint64_t i = Below(5); i > 0; --i) {
           auto& points = r.time_series[Labels()];
           for (uint64_t k = Below(10); k > 0; --k)

@@ -38,6 +38,19 @@ TEST(Utf8, ExhaustiveOverTwoBytes) {
   }
 }
 
+TEST(AppendUtf8, ReplacesWhatIsNone) {
+  const auto repaired = [](std::string_view text) {
+    std::string out = ">";
+    AppendUtf8(text, &out);
+    return out;
+  };
+  const std::string bad = "\xEF\xBF\xBD";
+  EXPECT_EQ(repaired(""), ">");
+  EXPECT_EQ(repaired("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80z"), ">a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80z");
+  EXPECT_EQ(repaired("\xFF" "a\xC3"), ">" + bad + "a" + bad);
+  EXPECT_EQ(repaired("\xE2\x82z\xED\xA0\x80"), ">" + bad + bad + "z" + bad + bad + bad);
+}
+
 TEST(Utf8Suffix, BeginsAtACharacter) {
   EXPECT_EQ(Utf8Suffix("abc", 3), "abc");
   EXPECT_EQ(Utf8Suffix("abc", 2), "bc");
@@ -48,30 +61,6 @@ TEST(Utf8Suffix, BeginsAtACharacter) {
                        "b",
                        2),
             "b");
-}
-
-TEST(SpanId, SixteenHexDigitsLittleEndian) {
-  uint64_t id = 5;
-  EXPECT_TRUE(ParseSpanId("0102030405060708", &id));
-  EXPECT_EQ(id, 0x0807060504030201u);
-  EXPECT_TRUE(ParseSpanId("ABCDEFabcdef0000", &id));
-  EXPECT_EQ(id, 0x0000EFCDABEFCDABu);
-  id = 5;
-  for (const char* bad : {"", "0", "010203040506070", "01020304050607080", "010203040506070g", "0x02030405060708", " 102030405060708"}) {
-    EXPECT_FALSE(ParseSpanId(bad, &id)) << bad;
-    EXPECT_EQ(id, 5u);
-  }
-}
-
-TEST(TraceId, ThirtyTwoHexDigitsBigEndian) {
-  Hash128 id{1, 2};
-  EXPECT_TRUE(ParseTraceId("000102030405060708090A0b0c0d0e0f", &id));
-  EXPECT_EQ(id, (Hash128{0x0001020304050607, 0x08090A0B0C0D0E0F}));
-  id = {1, 2};
-  for (const char* bad : {"", "000102030405060708090a0b0c0d0e0", "000102030405060708090a0b0c0d0e0g", "g00102030405060708090a0b0c0d0e0f"}) {
-    EXPECT_FALSE(ParseTraceId(bad, &id)) << bad;
-    EXPECT_EQ(id, (Hash128{1, 2}));
-  }
 }
 
 // A byte that is no text is found at every place of a string of every length.

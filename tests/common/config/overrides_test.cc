@@ -33,6 +33,27 @@ TEST(Overrides, ReadsWhatTenantsHaveOfTheirOwn) {
   }
 }
 
+TEST(Overrides, EveryKeyFillsItsOwnField) {
+  const auto overrides = Overrides::Parse(
+      "tenants:\n"
+      "  a:\n"
+      "    limits: { max-query-length: 1d, max-query-lookback: 2d, max-query-bytes: 3KiB }\n"
+      "    limits.max-query-concurrency: 4\n"
+      "    limits.query-weight: 5\n");
+  ASSERT_TRUE(overrides.ok()) << overrides.status().ToString();
+  EXPECT_EQ(*overrides->Find("a"), (TenantSettings{.max_query_length_ns = kDay,
+                                                   .max_query_lookback_ns = 2 * kDay,
+                                                   .max_query_bytes = 3 << 10,
+                                                   .max_query_concurrency = 4,
+                                                   .query_weight = 5}));
+  for (const std::string_view key : OverridableKeys()) {
+    const auto one = Overrides::Parse("tenants: { a: { " + std::string(key) + ": " +
+                                      (key == "limits.query-weight" ? "1" : "0") + " } }");
+    ASSERT_TRUE(one.ok()) << one.status().ToString();
+    EXPECT_NE(*one->Find("a"), TenantSettings()) << key << " fills nothing";
+  }
+}
+
 TEST(Overrides, RefusesWhatItDoesNotKnow) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"tenants: { a: { retention.agee: 7d } }", "retention.agee"},
@@ -40,6 +61,9 @@ TEST(Overrides, RefusesWhatItDoesNotKnow) {
       {"tenants: { a: { retention.age: 7 } }", "retention.age"},
       {"tenants: { a: { retention.age: -7d } }", "retention.age"},
       {"tenants: { a: { retention.bytes-max: many } }", "retention.bytes-max"},
+      {"tenants: { a: { limits.query-weight: 0 } }", "limits.query-weight"},
+      {"tenants: { a: { limits.query-weight: 1001 } }", "limits.query-weight"},
+      {"tenants: { a: { limits.max-samples: 7 } }", "limits.max-samples"},
       {"tenants:\n  a: { retention.age: 1d, retention: { age: 2d } }", "set already"},
       {"tenants:\n  a: {}\n  a: {}\n", "twice"},
       {"tenants: [a]", "not a map"},

@@ -430,6 +430,36 @@ TEST(HttpServer, BlockingRoutesHaveABoundedQueue) {
   EXPECT_EQ(second.Receive().body, "done");
 }
 
+TEST(HttpServer, BlockingRoutesGetThreadsAsTheyNeedThem) {
+  HttpServerOptions options;
+  options.worker_threads = 20;
+  options.worker_queue_max = 0;
+  UntilGone route;
+  TestServer server([&](Router* router) { route.Add(router, milliseconds(20'000)); }, options);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<TestClient>(server.port()));
+    clients.back()->Send(FormatRequest("GET", "/blocking"));
+  }
+  EXPECT_TRUE(UntilGone::WaitFor(route.begun, 20)) << "all at once";
+  EXPECT_EQ(server.Call("GET", "/blocking").status, 503) << "there are no more";
+  clients.clear();
+  EXPECT_TRUE(UntilGone::WaitFor(route.gone, 20));
+}
+
+TEST(HttpServer, StopCancelsBlockingRoutesWhenTheDrainIsOver) {
+  UntilGone route;
+  TestServer server([&](Router* router) { route.Add(router, milliseconds(20'000)); });
+  TestClient client(server.port());
+  client.Send(FormatRequest("GET", "/blocking"));
+  ASSERT_TRUE(UntilGone::WaitFor(route.begun, 1));
+  const auto begun = std::chrono::steady_clock::now();
+  server.server().Stop(milliseconds(50));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, milliseconds(10'000));
+  EXPECT_EQ(route.gone, 1);
+  EXPECT_EQ(server.metrics().GetCounter("brazier_http_gone_clients_total", "").value(), 0u) << "it was not the client";
+}
+
 TEST(HttpServer, StopFinishesWhatIsInProgress) {
   std::mutex mu;
   std::vector<Responder> held;

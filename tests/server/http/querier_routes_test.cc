@@ -1,6 +1,7 @@
 #include "server/http/querier_routes.h"
 
 #include "common/codec/compression.h"
+#include "common/model/profile_id.h"
 #include "querier.pb.h"
 #include "server/http/connect.h"
 #include "tests/server/http/fake_services.h"
@@ -201,6 +202,32 @@ TEST_F(QuerierRoutes, SelectMergeStacktracesTree) {
   EXPECT_EQ(Json("SelectMergeStacktraces", R"({"start":1,"end":2,"format":2})").body, "{}");
 }
 
+TEST_F(QuerierRoutes, SelectMergeStacktracesDot) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    FlameTreeBuilder builder;
+    builder.AddSelf(builder.Child(builder.Child(0, builder.NameId("main")), builder.NameId("\"f\xFF\"")), 1'500'000'000);
+    report.flame_tree = builder.Finish();
+    return report;
+  };
+  const std::string type = R"("profileTypeID":")" + std::string(kCpu) + "\"";
+  const auto json = Json("SelectMergeStacktraces", "{" + type + R"(,"start":1,"end":2,"format":"PROFILE_FORMAT_DOT","labelSelector":"{}"})");
+  EXPECT_EQ(json.status, 200);
+  EXPECT_TRUE(json.body.starts_with(R"({"dot":"digraph \"cpu\" {\n)")) << json.body;
+  EXPECT_EQ(last().reports.at(0).kind, ReportKind::kFlameGraph);
+  querier::v1::SelectMergeStacktracesRequest request;
+  request.set_profile_typeid(kCpu);
+  request.set_format(querier::v1::PROFILE_FORMAT_DOT);
+  querier::v1::SelectMergeStacktracesResponse from_proto, from_json;
+  ASSERT_TRUE(from_proto.ParseFromString(Proto("SelectMergeStacktraces", request).body)) << "a string field must be UTF-8";
+  ASSERT_TRUE(ParseMessage(ConnectCodec::kJson, json.body, &from_json).ok());
+  EXPECT_EQ(from_proto.DebugString(), from_json.DebugString());
+  EXPECT_NE(from_proto.dot().find("N1 [label=\"\\\"f\xEF\xBF\xBD\\\"\\n1.5s (100%)\""), std::string::npos) << from_proto.dot();
+  EXPECT_NE(from_proto.dot().find("N2 -> N1 [label=\" 1.5s\""), std::string::npos) << from_proto.dot();
+  frontend_.answer = nullptr;
+  EXPECT_EQ(Json("SelectMergeStacktraces", "{" + type + R"(,"format":3})").body, R"({"dot":"digraph \"cpu\" {\n}\n"})");
+}
+
 TEST_F(QuerierRoutes, NodeLimits) {
   frontend_.answer = [](const contract::QueryRequest&) {
     Report report;
@@ -221,6 +248,31 @@ TEST_F(QuerierRoutes, NodeLimits) {
   EXPECT_EQ(nodes(R"(,"maxNodes":0)"), 8193);
   EXPECT_EQ(nodes(R"(,"maxNodes":"10")"), 11);
   EXPECT_EQ(nodes(R"(,"max_nodes":1048576)"), 10'000);
+  const auto functions = [&](const std::string& limit) {
+    querier::v1::SelectMergeStacktracesResponse response;
+    const auto http = Json("SelectMergeStacktraces",
+                           R"({"format":"PROFILE_FORMAT_DOT","profileTypeID":")" + std::string(kCpu) + "\"" + limit + "}");
+    EXPECT_TRUE(ParseMessage(ConnectCodec::kJson, http.body, &response).ok()) << http.body.substr(0, 200);
+    int count = 0;
+    for (size_t at = 0; (at = response.dot().find("\nN", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  // A chain: no function of it is too small.
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    FlameTreeBuilder builder;
+    uint32_t node = FlameTreeBuilder::kRoot;
+    for (int i = 0; i < 150; ++i) node = builder.Child(node, builder.NameId("f" + std::to_string(i)));
+    builder.AddSelf(node, 1);
+    report.flame_tree = builder.Finish();
+    return report;
+  };
+  EXPECT_EQ(functions(""), 100 + 99) << "functions, and the edges between them";
+  EXPECT_EQ(functions(R"(,"maxNodes":0)"), 100 + 99);
+  EXPECT_EQ(functions(R"(,"maxNodes":"2")"), 2 + 1);
+  EXPECT_EQ(functions(R"(,"maxNodes":1000)"), 150 + 149);
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"format":3,"maxNodes":-1})").status, 400);
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"format":3,"maxNodes":2000000})").status, 400);
   EXPECT_EQ(Json("SelectMergeStacktraces", R"({"maxNodes":2000000})").body,
             R"({"code":"invalid_argument","message":"max flamegraph nodes limit 2000000 is greater than allowed 1048576"})");
   EXPECT_EQ(Json("Diff", R"({"left":{"maxNodes":-1},"right":{"maxNodes":-3}})").body,
@@ -233,18 +285,121 @@ TEST_F(QuerierRoutes, WhatCannotBeHonouredIsRefusedByName) {
     EXPECT_EQ(response.status, 501) << body;
     EXPECT_NE(response.body.find(field), std::string::npos) << response.body;
   };
-  check("SelectMergeStacktraces", R"({"spanSelector":["aa"]})", "spanSelector");
-  check("SelectMergeStacktraces", R"({"traceIdSelector":["aa"]})", "traceIdSelector");
-  check("SelectMergeStacktraces", R"({"profileIdSelector":["aa"]})", "profileIdSelector");
-  check("SelectMergeStacktraces", R"({"stackTraceSelector":{"goPgo":{}}})", "goPgo");
   check("SelectMergeStacktraces", R"({"async":{}})", "async");
-  check("SelectMergeStacktraces", R"({"format":"PROFILE_FORMAT_DOT"})", "DOT");
-  check("SelectMergeSpanProfile", R"({"spanSelector":["aa"]})", "spanSelector");
-  check("SelectMergeProfile", R"({"traceIdSelector":["aa"]})", "traceIdSelector");
-  check("Diff", R"({"left":{},"right":{"spanSelector":["aa"]}})", "spanSelector");
   check("SelectSeries", R"({"step":1,"exemplarType":"EXEMPLAR_TYPE_SPAN"})", "span");
   EXPECT_EQ(Json("SelectMergeStacktraces", R"({"spanSelector":["a"],"traceIdSelector":["b"]})").status, 400);
   EXPECT_TRUE(frontend_.requests.empty());
+}
+
+TEST_F(QuerierRoutes, SelectorsOfSpansTracesAndProfiles) {
+  const char* kSpan = "0001020304050607";
+  const char* kTrace = "000102030405060708090a0b0c0d0e0f";
+  const std::string id = "01234567-89ab-cdef-fedc-ba9876543210";
+  EXPECT_EQ(Json("SelectMergeStacktraces", R"({"spanSelector":["0001020304050607"]})").status, 200);
+  EXPECT_EQ(last().filter.span_ids, (std::vector<uint64_t>{ParseSpanId(kSpan).value()}));
+  EXPECT_EQ(Json("SelectMergeSpanProfile", R"({"spanSelector":["0001020304050607","aaaaaaaaaaaaaaaa"]})").status, 200);
+  EXPECT_EQ(last().filter.span_ids.size(), 2u);
+  EXPECT_EQ(Json("SelectMergeProfile", R"({"traceIdSelector":["000102030405060708090a0b0c0d0e0f"],"profileIdSelector":[")" + id + R"("]})").status, 200);
+  EXPECT_EQ(last().filter.trace_ids, (std::vector<Hash128>{ParseTraceId(kTrace).value()}));
+  EXPECT_EQ(last().filter.profile_ids, (std::vector<Hash128>{ParseProfileId(id).value()}));
+  EXPECT_EQ(Json("Diff", R"({"left":{},"right":{"spanSelector":["0001020304050607"]}})").status, 200);
+  EXPECT_EQ(last().filter.span_ids.size(), 1u);
+  frontend_.requests.clear();
+  const auto refused = [&](const std::string& body, const std::string& text) {
+    const auto response = Json("SelectMergeStacktraces", body);
+    EXPECT_EQ(response.status, 400) << body;
+    EXPECT_NE(response.body.find(text), std::string::npos) << response.body;
+  };
+  refused(R"({"spanSelector":["zz"]})", "invalid span id length");
+  refused(R"({"traceIdSelector":["aa"]})", "invalid trace id length");
+  refused(R"({"profileIdSelector":["aa"]})", "invalid UUID length: 2");
+  refused(R"({"profileIdSelector":["zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"]})", "invalid UUID format");
+  EXPECT_TRUE(frontend_.requests.empty());
+}
+
+TEST_F(QuerierRoutes, SelectSeriesNamesExemplars) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.time_series[Labels()] = {{15 * kNsPerSecond, {10, 4}}, {30 * kNsPerSecond, {0, 1}}};
+    report.exemplars[Labels()][15 * kNsPerSecond] = {
+        .value = 7, .profile_id = {1, 2}, .time_ns = 14 * kNsPerSecond, .trace_id = {}, .labels = MakeLabels({{"pod", "p1"}})};
+    return report;
+  };
+  const std::string body = R"({"start":1,"end":2,"step":15,"labelSelector":"{}","exemplarType":"EXEMPLAR_TYPE_INDIVIDUAL"})";
+  EXPECT_EQ(Json("SelectSeries", body).body,
+            R"({"series":[{"points":[{"value":10,"timestamp":"15000","exemplars":[{"timestamp":"14000","profileId":"00000000-0000-0001-0000-000000000002","value":"7","labels":[{"name":"pod","value":"p1"}]}]},{"timestamp":"30000"}]}]})");
+  EXPECT_TRUE(last().reports.at(0).exemplars);
+  querier::v1::SelectSeriesRequest request;
+  request.set_step(15);
+  const auto response = Proto("SelectSeries", request);
+  EXPECT_FALSE(last().reports.at(0).exemplars);
+  querier::v1::SelectSeriesResponse message;
+  ASSERT_TRUE(message.ParseFromString(response.body));
+  ASSERT_EQ(message.series(0).points(0).exemplars_size(), 1);
+  EXPECT_EQ(message.series(0).points(0).exemplars(0).profile_id(), "00000000-0000-0001-0000-000000000002");
+  EXPECT_EQ(message.series(0).points(0).exemplars(0).labels(0).value(), "p1");
+  EXPECT_EQ(message.series(0).points(1).exemplars_size(), 0);
+}
+
+TEST_F(QuerierRoutes, SelectHeatmap) {
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    auto& cells = report.heatmap[MakeLabels({{"pod", "p1"}})];
+    cells[{15 * kNsPerSecond, 0}].count = 2;
+    cells[{15 * kNsPerSecond, 4}].count = 3;
+    cells[{15 * kNsPerSecond, 4}].exemplar = Exemplar{.value = 4, .profile_id = {1, 2}, .time_ns = kNsPerSecond, .span_id = 5, .trace_id = {3, 4}, .labels = {}};
+    cells[{15 * kNsPerSecond, 3}].count = 1;
+    cells[{15 * kNsPerSecond, 3}].exemplar = Exemplar{.value = 3, .profile_id = {1, 2}, .time_ns = kNsPerSecond, .span_id = 6, .trace_id = {}, .labels = {}};
+    cells[{30 * kNsPerSecond, 100}].count = 1;
+    report.heatmap[Labels()][{15 * kNsPerSecond, -1}].count = 1;
+    return report;
+  };
+  querier::v1::SelectHeatmapRequest request;
+  request.set_step(15);
+  request.set_query_type(querier::v1::HEATMAP_QUERY_TYPE_SPAN);
+  request.set_exemplar_type(types::v1::EXEMPLAR_TYPE_SPAN);
+  request.add_group_by("pod");
+  request.set_limit(1);
+  querier::v1::SelectHeatmapResponse message;
+  ASSERT_TRUE(message.ParseFromString(Proto("SelectHeatmap", request).body));
+  EXPECT_TRUE(last().reports.at(0).of_spans && last().reports.at(0).exemplars);
+  EXPECT_EQ(last().reports.at(0).step_ns, 15 * kNsPerSecond);
+  ASSERT_EQ(message.series_size(), 1) << "the limit keeps the series with most";
+  EXPECT_EQ(message.series(0).labels(0).value(), "p1");
+  ASSERT_EQ(message.series(0).slots_size(), 2);
+  const auto& slot = message.series(0).slots(0);
+  EXPECT_EQ(slot.timestamp(), 15'000);
+  ASSERT_EQ(slot.y_min_size(), 20);
+  EXPECT_EQ(slot.y_min(0), 0);
+  EXPECT_EQ(slot.y_min(1), 5);
+  EXPECT_EQ(slot.y_min(19), 95);
+  ASSERT_EQ(slot.counts_size(), 20);
+  EXPECT_EQ(slot.counts(0), 6) << "0, 3 and 4 are in [0, 5)";
+  ASSERT_EQ(slot.exemplars_size(), 1) << "the largest of the cell";
+  EXPECT_EQ(slot.exemplars(0).value(), 4);
+  EXPECT_EQ(slot.exemplars(0).profile_id(), "");
+  EXPECT_EQ(slot.exemplars(0).trace_id(), "00000000000000030000000000000004");
+  EXPECT_EQ(message.series(0).slots(1).counts(19), 1) << "the largest value is in the last part";
+
+  const auto json = Json("SelectHeatmap", R"({"step":15,"queryType":"HEATMAP_QUERY_TYPE_INDIVIDUAL","limit":"1"})");
+  EXPECT_EQ(json.status, 200);
+  EXPECT_TRUE(json.body.starts_with(R"({"series":[{"labels":[{"name":"pod","value":"p1"}],"slots":[{"timestamp":"15000","yMin":[0,5,10,)")) << json.body;
+  EXPECT_FALSE(last().reports.at(0).of_spans);
+  EXPECT_EQ(Json("SelectHeatmap", R"({"step":15})").status, 400);
+  EXPECT_EQ(Json("SelectHeatmap", R"({"step":15,"queryType":"HEATMAP_QUERY_TYPE_SPAN","exemplarType":"EXEMPLAR_TYPE_INDIVIDUAL"})").status, 400);
+  EXPECT_EQ(Json("SelectHeatmap", R"({"step":0,"queryType":"HEATMAP_QUERY_TYPE_SPAN"})").status, 400);
+  // One value: the axis is one long.
+  frontend_.answer = [](const contract::QueryRequest&) {
+    Report report;
+    report.heatmap[Labels()][{15 * kNsPerSecond, 7}].count = 1;
+    return report;
+  };
+  ASSERT_TRUE(message.ParseFromString(Proto("SelectHeatmap", request).body));
+  EXPECT_EQ(message.series(0).slots(0).y_min(0), 7);
+  EXPECT_DOUBLE_EQ(message.series(0).slots(0).y_min(19), 7.95);
+  EXPECT_EQ(message.series(0).slots(0).counts(0), 1);
+  frontend_.answer = nullptr;
+  EXPECT_EQ(Json("SelectHeatmap", R"({"step":15,"queryType":"HEATMAP_QUERY_TYPE_SPAN"})").body, "{}");
 }
 
 Report PprofReport() {
@@ -288,6 +443,76 @@ TEST_F(QuerierRoutes, Pprof) {
   EXPECT_EQ(response.pprof().profile().sample(0).value(0), 42);
   EXPECT_TRUE(Json("SelectMergeStacktraces", R"({"format":4,"profileTypeID":")" + std::string(kCpu) + "\"}")
                   .body.starts_with(R"({"pprof":{"profile":{"sampleType":[)"));
+}
+
+// main and f, called from two lines of main; the leaves differ in their lines.
+Report GoReport() {
+  Report report = PprofReport();
+  SymbolTable& symbols = report.stack_profile.symbols;
+  Function function;
+  function.name = symbols.strings.Add("f");
+  symbols.functions.push_back(function);
+  for (const int64_t line : {10, 20}) {
+    Location location;
+    location.address = static_cast<uint64_t>(line);
+    location.line_begin = static_cast<uint32_t>(symbols.lines.size());
+    location.line_count = 1;
+    symbols.lines.push_back({1, line});
+    symbols.locations.push_back(location);
+    symbols.stacks.push_back({1, static_cast<uint32_t>(symbols.locations.size() - 1)});
+  }
+  report.stack_profile.stacks = {0, 1, 2, 3};
+  report.stack_profile.values = {1, 2, 4, 8};
+  return report;
+}
+
+TEST_F(QuerierRoutes, GoPgo) {
+  frontend_.answer = [](const contract::QueryRequest&) { return GoReport(); };
+  const auto values = [](const google::v1::Profile& profile) {
+    std::vector<std::pair<int, int64_t>> samples;  // number of locations, value
+    for (const auto& sample : profile.sample()) samples.emplace_back(sample.location_id_size(), sample.value(0));
+    std::sort(samples.begin(), samples.end());
+    return samples;
+  };
+  using Samples = std::vector<std::pair<int, int64_t>>;
+  const auto ask = [&](uint32_t keep, bool aggregate) {
+    querier::v1::SelectMergeProfileRequest request;
+    request.set_profile_typeid(kCpu);
+    auto* go_pgo = request.mutable_stack_trace_selector()->mutable_go_pgo();
+    go_pgo->set_keep_locations(keep);
+    go_pgo->set_aggregate_callees(aggregate);
+    google::v1::Profile bare;
+    EXPECT_TRUE(bare.ParseFromString(Proto("SelectMergeProfile", request).body));
+    querier::v1::SelectMergeStacktracesRequest whole;
+    whole.set_profile_typeid(kCpu);
+    whole.set_format(querier::v1::PROFILE_FORMAT_PPROF);
+    *whole.mutable_stack_trace_selector() = request.stack_trace_selector();
+    querier::v1::SelectMergeStacktracesResponse response;
+    EXPECT_TRUE(response.ParseFromString(Proto("SelectMergeStacktraces", whole).body));
+    EXPECT_EQ(bare.DebugString(), response.pprof().profile().DebugString());
+    return bare;
+  };
+  EXPECT_EQ(values(ask(0, false)), (Samples{{0, 1}, {1, 2}, {2, 4}, {2, 8}}));
+  EXPECT_EQ(values(ask(1, false)), (Samples{{0, 1}, {1, 2}, {1, 4}, {1, 8}}));
+  EXPECT_EQ(values(ask(5, true)), (Samples{{0, 1}, {1, 2}, {2, 12}}));
+  const google::v1::Profile profile = ask(1, true);
+  EXPECT_EQ(values(profile), (Samples{{0, 1}, {1, 2}, {1, 12}}));
+  for (const auto& location : profile.location()) EXPECT_EQ(location.line(0).line(), 0);
+  const std::string body = R"({"profileTypeID":")" + std::string(kCpu) +
+                           R"(","format":4,"stackTraceSelector":{"callSite":[{"name":"main"}],"goPgo":{"keepLocations":1,"aggregateCallees":true}}})";
+  EXPECT_NE(Json("SelectMergeStacktraces", body).body.find(R"("value":["12"])"), std::string::npos);
+  EXPECT_EQ(last().call_site, std::vector<std::string>{"main"});
+
+  const size_t asked = frontend_.requests.size();
+  const std::string refusal = R"({"code":"invalid_argument","message":"goPgo needs the pprof format"})";
+  for (const char* format : {"", R"("format":2,)", R"("format":3,)"}) {
+    const auto response = Json("SelectMergeStacktraces", "{" + std::string(format) + R"("stackTraceSelector":{"goPgo":{}}})");
+    EXPECT_EQ(response.status, 400) << format;
+    EXPECT_EQ(response.body, refusal);
+  }
+  EXPECT_EQ(Json("Diff", R"({"left":{},"right":{"format":4,"stackTraceSelector":{"goPgo":{}}}})").body, refusal);
+  EXPECT_EQ(Json("SelectSeries", R"({"step":1,"stackTraceSelector":{"goPgo":{}}})").body, refusal);
+  EXPECT_EQ(frontend_.requests.size(), asked);
 }
 
 TEST_F(QuerierRoutes, SelectSeries) {

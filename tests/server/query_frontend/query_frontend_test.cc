@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+#include <thread>
+
 #include "common/model/bad_block.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_metastore.h"
@@ -79,6 +83,9 @@ class QueryFrontendTest : public ::testing::Test {
   }
   Result<contract::QueryResponse> Query(const contract::QueryRequest& request = Request()) {
     return frontend_.Query({"id-1", clock_.MonotonicNs() + 10 * kNsPerSecond}, request);
+  }
+  Status Query(QueryFrontend& frontend, const std::string& tenant) {
+    return frontend.Query({"id-1", clock_.MonotonicNs() + 10 * kNsPerSecond}, Request(tenant)).status();
   }
   size_t Calls() const {
     size_t n = 0;
@@ -307,6 +314,126 @@ TEST_F(QueryFrontendTest, ExplainsWhatWasExecutedWhereTheBackendTells) {
   const std::string explanation = Query(request)->explanation;
   EXPECT_NE(explanation.find("\nexecuted:\nread on b-7: 0.0 ms, 3 blocks"), std::string::npos) << explanation;
   EXPECT_TRUE(backends_[0]->plans.back().spec.explain);
+}
+
+TEST_F(QueryFrontendTest, AQueryThatWouldReadTooMuchIsRefused) {
+  AddBackends(1);
+  std::string text = "tenants: { t: { limits.max-query-bytes: 10 } }";
+  int64_t stamp = 0;
+  const auto overrides = config::TenantOverrides::Open(
+      "o.yaml", {},
+      {.stamp = [&](const std::string&) -> Result<config::FileStamp> { return config::FileStamp{.modified_ns = ++stamp}; },
+       .read = [&](const std::string&) -> Result<std::string> { return text; }});
+  ASSERT_TRUE(overrides.ok()) << overrides.status().ToString();
+  QueryFrontend frontend({}, metastore_, peers_, clock_, registry_, {}, overrides->get());
+  const contract::RequestContext context{"id-1", clock_.MonotonicNs() + 10 * kNsPerSecond};
+  EXPECT_TRUE(frontend.Query(context, Request()).ok()) << "ten bytes are what it reads";
+  text = "tenants: { t: { limits.max-query-bytes: 9 } }";
+  (*overrides)->Check();
+  const Status status = frontend.Query(context, Request()).status();
+  EXPECT_EQ(status.code(), Code::kResourceExhausted);
+  EXPECT_EQ(status.reason(), "query_bytes_limit");
+  EXPECT_EQ(status.message(), "the query would read more than the limit (max_query_bytes, actual: 10 bytes, limit: 9 bytes)");
+  auto of_two = Request("nobody");
+  of_two.tenants.push_back("t");
+  EXPECT_EQ(frontend.Query(context, of_two).status().reason(), "query_bytes_limit");
+  EXPECT_EQ(Calls(), 1u);
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_refused_total", "", {{"limit", "query_bytes_limit"}}).value(), 2u);
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_failures_total", "").value(), 0u) << "nothing failed";
+  text = "tenants: {}";
+  (*overrides)->Check();
+  EXPECT_TRUE(frontend.Query(context, of_two).ok());
+}
+
+TEST_F(QueryFrontendTest, ARangeOverTheLimitIsCounted) {
+  auto request = Request();
+  request.start_ns = 1;
+  EXPECT_EQ(Query(request).status().reason(), "query_limit");
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_refused_total", "", {{"limit", "query_limit"}}).value(), 1u);
+}
+
+// A backend that executes until it is told that it is done.
+struct SlowBackend final : contract::QueryBackend {
+  std::mutex mu;
+  std::condition_variable changed;
+  std::vector<std::string> begun;
+  bool is_open = false;
+
+  Result<QueryResult> Execute(const contract::RequestContext& context, const QueryPlan& plan) override {
+    std::unique_lock lock(mu);
+    begun.push_back(context.request_id);
+    changed.notify_all();
+    changed.wait(lock, [this] { return is_open; });
+    QueryResult result;
+    for (const auto& request : plan.spec.reports) result.reports.emplace_back().kind = request.kind;
+    return result;
+  }
+  Status Ready() override { return Status::Ok(); }
+  void AwaitBegun(size_t count) {
+    std::unique_lock lock(mu);
+    EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(10), [&] { return begun.size() >= count; })) << count;
+  }
+  void Open() {
+    std::lock_guard lock(mu);
+    is_open = true;
+    changed.notify_all();
+  }
+};
+
+TEST_F(QueryFrontendTest, QueriesWaitForTheirTenantsTurn) {
+  const auto backend = std::make_shared<SlowBackend>();
+  peers_.peers.emplace_back().backend = backend;
+  BlockMeta other;
+  other.id = Ulid{{2, 2}};
+  other.datasets = {metastore_.FindBlocks({}, {.tenants = {"t"}, .end_ns = INT64_MAX})->at(0).datasets.at(0)};
+  other.datasets[0].tenant = "u";
+  metastore_.AddBlocks({}, {{other}}, [](auto) {});
+  QueryFrontendOptions options;
+  options.concurrency = 2;
+  options.queue_max = 2;
+  QueryFrontend frontend(options, metastore_, peers_, clock_, registry_);
+  Gauge& waiting = registry_.GetGauge("brazier_query_frontend_queue_length", "");
+  const auto begin = [&](const std::string& id, std::vector<std::string> tenants) {
+    auto request = Request();
+    request.tenants = std::move(tenants);
+    return std::async(std::launch::async, [this, &frontend, id, request = std::move(request)] {
+      return frontend.Query({id, clock_.MonotonicNs() + 10 * kNsPerSecond}, request).status();
+    });
+  };
+  auto first = begin("first", {"t"});
+  backend->AwaitBegun(1);
+  auto second = begin("second", {"t", "u"});
+  for (int i = 0; i < 10'000 && waiting.value() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(waiting.value(), 1) << "it is charged to t, which has its slot";
+  const Status refused = Query(frontend, "t");
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_EQ(refused.reason(), "query_queue_limit");
+  EXPECT_NE(refused.message().find("tenant \"t\": 1 of its queries wait already, the limit is 1"), std::string::npos)
+      << refused.message();
+  EXPECT_EQ(registry_.GetCounter("brazier_query_frontend_refused_total", "", {{"limit", "query_queue_limit"}}).value(), 1u);
+  auto third = begin("third", {"u", "t"});
+  backend->AwaitBegun(2);
+  {
+    std::lock_guard lock(backend->mu);
+    EXPECT_EQ(backend->begun, (std::vector<std::string>{"first", "third"}));
+  }
+  backend->Open();
+  for (auto* query : {&first, &second, &third}) EXPECT_TRUE(query->get().ok());
+  EXPECT_EQ(waiting.value(), 0);
+  EXPECT_EQ(registry_.GetHistogram("brazier_query_frontend_queue_wait_seconds", "", LatencyBounds()).Take().count, 3u);
+}
+
+TEST_F(QueryFrontendTest, AQueryGivesItsPlaceBackHoweverItEnds) {
+  AddBackends(1);
+  QueryFrontendOptions options;
+  options.concurrency = 1;
+  options.queue_max = 0;
+  QueryFrontend frontend(options, metastore_, peers_, clock_, registry_);
+  for (const Status& failure : {Status(), Corruption("x"), Unavailable("gone"), Status(Code::kCancelled, "gone")}) {
+    if (!failure.ok()) backends_[0]->failures = {failure};
+    EXPECT_EQ(Query(frontend, "t").code(), failure.code());
+  }
+  EXPECT_TRUE(Query(frontend, "t").ok());
 }
 
 TEST_F(QueryFrontendTest, FailuresOfTheMetastoreAreTheAnswer) {

@@ -58,8 +58,59 @@ inline Folded FoldedOf(const StackProfile& profile) {
   return out;
 }
 
-// Answers to six reports (flame graph, time series, label names, label values, series, pprof) in a form that does not depend on
-// how they were come by.
+// One line for each thing in the reports that Comparable has no member for.
+inline std::vector<std::string> LinesOf(const Report& report) {
+  std::vector<std::string> out;
+  const auto text = [](const Labels& labels) {
+    std::string all;
+    for (const Label& label : labels) all += label.name + "=" + label.value + ",";
+    return all;
+  };
+  const auto named = [&](const Exemplar& e) {
+    return " as " + std::to_string(e.value) + " " + e.profile_id.Hex() + "/" + std::to_string(e.span_id) + " at " +
+           std::to_string(e.time_ns) + " {" + text(e.labels) + "}";
+  };
+  for (const auto& [labels, points] : report.time_series) {
+    for (const auto& [t, p] : points) {
+      out.push_back("point {" + text(labels) + "} " + std::to_string(t) + " " + std::to_string(p.sum) + "/" + std::to_string(p.count));
+    }
+  }
+  for (const auto& [labels, points] : report.exemplars) {
+    for (const auto& [t, e] : points) out.push_back("exemplar {" + text(labels) + "} " + std::to_string(t) + named(e));
+  }
+  for (const auto& [labels, cells] : report.heatmap) {
+    for (const auto& [at, cell] : cells) {
+      out.push_back("cell {" + text(labels) + "} " + std::to_string(at.first) + " " + std::to_string(at.second) + " x " +
+                    std::to_string(cell.count) + (cell.exemplar.has_value() ? named(*cell.exemplar) : ""));
+    }
+  }
+  for (const auto& [name, cost] : report.functions) {
+    out.push_back(name + " " + std::to_string(cost.self) + "/" + std::to_string(cost.total));
+  }
+  return out;
+}
+
+// Reports of the kinds that Comparable has no member for; a function of the tests' is "f1".
+inline std::vector<ReportRequest> MoreReports(int64_t step_ns) {
+  std::vector<ReportRequest> out(6);
+  out[0].kind = ReportKind::kTopFunctions;
+  out[1].kind = out[2].kind = ReportKind::kFunctionUsage;
+  out[1].function = "f1";
+  out[2].function = "f[2-9]|b1";
+  out[2].is_function_regex = true;
+  out[3].kind = out[4].kind = ReportKind::kHeatmap;
+  out[5].kind = ReportKind::kTimeSeries;
+  out[4].exemplars = out[5].exemplars = true;
+  for (ReportRequest& report : out) {
+    report.step_ns = step_ns;
+    if (report.kind != ReportKind::kTopFunctions) report.group_by = {"pod"};
+  }
+  out[5].group_by = {};
+  return out;
+}
+
+// Answers to six reports (flame graph, time series, label names, label values, series, pprof), and any others, in a form that does not
+// depend on how they were come by.
 struct Comparable {
   Folded flame_graph, pprof;
   std::map<Labels, std::map<int64_t, std::pair<double, uint64_t>>> series;
@@ -67,6 +118,7 @@ struct Comparable {
   std::set<Labels> sets;
   int64_t duration_ns, period;
   uint64_t hidden;
+  std::vector<std::vector<std::string>> others;
   bool operator==(const Comparable&) const = default;
 };
 inline Comparable ComparableOf(const QueryResult& r) {
@@ -82,6 +134,7 @@ inline Comparable ComparableOf(const QueryResult& r) {
   out.duration_ns = r.reports[5].stack_profile.duration_ns;
   out.period = r.reports[5].stack_profile.period;
   out.hidden = r.stats.profiles_hidden;
+  for (size_t i = 6; i < r.reports.size(); ++i) out.others.push_back(LinesOf(r.reports[i]));
   return out;
 }
 

@@ -115,6 +115,7 @@ class FanOutExecutionTest : public BlockFixture {
     spec_.reports = {{.kind = ReportKind::kFlameGraph}, {.kind = ReportKind::kTimeSeries, .step_ns = 10, .group_by = {"pod"}},
                      {.kind = ReportKind::kLabelNames}, {.kind = ReportKind::kLabelValues, .label_name = "pod"},
                      {.kind = ReportKind::kSeries}, {.kind = ReportKind::kPprof}};
+    for (const ReportRequest& report : MoreReports(10)) spec_.reports.push_back(report);
   }
 
   std::unique_ptr<QueryBackend> MakeBackend(const std::string& name, contract::QueryBackendPeers* peers) {

@@ -336,6 +336,7 @@ TEST_F(QueryBackendTest, ShapeOfBlocksPlanAndThreadsCannotChangeAnAnswer) {
                     {.kind = ReportKind::kLabelValues, .label_name = "pod"},
                     {.kind = ReportKind::kSeries},
                     {.kind = ReportKind::kPprof}};
+    for (const ReportRequest& report : MoreReports(70)) spec.reports.push_back(report);
     const QueryResult whole = Answer(spec, {Store(batches)});
     const Comparable expected = ComparableOf(whole);
     ASSERT_FALSE(expected.flame_graph.empty());
@@ -359,7 +360,7 @@ TEST_F(QueryBackendTest, ShapeOfBlocksPlanAndThreadsCannotChangeAnAnswer) {
       const auto result = Execute(spec, RandomTree(std::move(leaves), random), threads);
       ASSERT_TRUE(result.ok()) << result.status().ToString();
       EXPECT_TRUE(ComparableOf(*result) == expected) << "round " << round << ", threads " << threads;
-      EXPECT_EQ(result->stats.samples_read, whole.stats.samples_read);
+      EXPECT_LE(result->stats.samples_read, whole.stats.samples_read) << "datasets without a function in question are passed over";
     }
   }
 }

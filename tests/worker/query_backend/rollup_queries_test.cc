@@ -108,6 +108,9 @@ class RollupQueriesTest : public BlockFixture {
                     {.kind = ReportKind::kLabelValues, .label_name = "pod"},
                     {.kind = ReportKind::kSeries},
                     {.kind = ReportKind::kPprof}};
+    for (const ReportRequest& report : MoreReports(spec.reports[1].step_ns)) spec.reports.push_back(report);
+    if (random_.Below(4) == 0) spec.filter.functions = {"f2"};
+    if (random_.Below(5) == 0) spec.filter.min_value = 60;
     return spec;
   }
   static std::string Describe(const QuerySpec& spec) {

@@ -1,299 +1,16 @@
-#include "common/codec/query_msgpack.h"
-
 #include "common/codec/block_meta_msgpack.h"
 #include "common/codec/msgpack_io.h"
+#include "common/codec/query_msgpack.h"
+#include "common/codec/query_msgpack_parts.h"
 #include "common/codec/symbols_msgpack.h"
-#include "common/model/tenant.h"
 
 namespace brazier::codec {
 namespace {
 
-constexpr uint64_t kVersion = 1;
-
-// Limits of what is decoded; encoders of ours stay far below.
-constexpr int kPlanDepthMax = 32;
-constexpr size_t kPlanNodesMax = 100'000;
-constexpr size_t kReadsPerPlanMax = 200'000;
-constexpr size_t kReportsMax = 64;
-constexpr size_t kNamesPerReportMax = 1024;
-constexpr size_t kCallSiteMax = 4096;
-constexpr size_t kBackendNameMax = 1024;
-constexpr size_t kDeletionsPerReadMax = 100'000;
-constexpr size_t kSeriesPerReportMax = 10'000'000;
+using namespace query;  // NOLINT: its own parts
 
 static_assert(sizeof(FlameTree::Node) == 16 && offsetof(FlameTree::Node, name) == 4 &&
               offsetof(FlameTree::Node, self) == 8);
-
-void ReadVersion(MsgpackReader& in, uint64_t* version) {
-  *version = in.Uint();
-  if (in.ok() && *version != kVersion) {
-    in.Fail("version " + std::to_string(*version) + ", this reads version 1");
-  }
-}
-
-void WriteStringList(MsgpackWriter& out, const auto& strings) {
-  out.Array(strings.size());
-  for (const std::string& s : strings) out.Str(s);
-}
-
-std::vector<std::string> ReadStringList(MsgpackReader& in, size_t max) {
-  std::vector<std::string> strings;
-  for (size_t n = in.Array(max); n > 0 && in.ok(); --n) strings.emplace_back(in.Str());
-  return strings;
-}
-
-ReportKind ReadKind(MsgpackReader& in) {
-  const uint64_t kind = in.Uint();
-  if (in.ok() && (kind < 1 || kind > static_cast<uint64_t>(ReportKind::kPprof))) {
-    in.Fail("report kind " + std::to_string(kind) + " does not exist");
-  }
-  return static_cast<ReportKind>(kind);
-}
-
-// Plans.
-
-void WriteReportRequest(MsgpackWriter& out, const ReportRequest& report) {
-  out.Map(5);
-  out.Key("kind");
-  out.Uint(static_cast<uint64_t>(report.kind));
-  out.Key("step_ns");
-  out.Int(report.step_ns);
-  out.Key("group_by");
-  WriteStringList(out, report.group_by);
-  out.Key("label_names");
-  WriteStringList(out, report.label_names);
-  out.Key("label_name");
-  out.Str(report.label_name);
-}
-
-ReportRequest ReadReportRequest(MsgpackReader& in) {
-  ReportRequest report;
-  bool has_kind = false;
-  for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
-    const std::string_view key = in.Str();
-    if (key == "kind") {
-      report.kind = ReadKind(in);
-      has_kind = true;
-    } else if (key == "step_ns") {
-      report.step_ns = in.Int();
-    } else if (key == "group_by") {
-      report.group_by = ReadStringList(in, kNamesPerReportMax);
-    } else if (key == "label_names") {
-      report.label_names = ReadStringList(in, kNamesPerReportMax);
-    } else if (key == "label_name") {
-      report.label_name = in.Str();
-    } else {
-      in.Skip();
-    }
-  }
-  if (in.ok() && !has_kind) in.Fail("a report request without a kind");
-  return report;
-}
-
-void WriteSpec(MsgpackWriter& out, const QuerySpec& spec) {
-  out.Map(spec.explain ? 9 : 8);
-  out.Key("query_id");
-  out.Str(spec.query_id);
-  out.Key("tenants");
-  WriteStringList(out, spec.tenants);
-  out.Key("start_ns");
-  out.Int(spec.start_ns);
-  out.Key("end_ns");
-  out.Int(spec.end_ns);
-  out.Key("selector");
-  out.Str(spec.selector);
-  out.Key("call_site");
-  WriteStringList(out, spec.call_site);
-  out.Key("reports");
-  out.Array(spec.reports.size());
-  for (const ReportRequest& report : spec.reports) WriteReportRequest(out, report);
-  out.Key("memory_bytes_max");
-  out.Int(spec.memory_bytes_max);
-  if (!spec.explain) return;
-  out.Key("explain");
-  out.Uint(1);
-}
-
-QuerySpec ReadSpec(MsgpackReader& in) {
-  QuerySpec spec;
-  for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
-    const std::string_view key = in.Str();
-    if (key == "query_id") {
-      spec.query_id = in.Str(1024);
-    } else if (key == "tenants") {
-      spec.tenants = ReadStringList(in, kTenantsPerQueryMax);
-    } else if (key == "start_ns") {
-      spec.start_ns = in.Int();
-    } else if (key == "end_ns") {
-      spec.end_ns = in.Int();
-    } else if (key == "selector") {
-      spec.selector = in.Str();
-    } else if (key == "call_site") {
-      spec.call_site = ReadStringList(in, kCallSiteMax);
-    } else if (key == "reports") {
-      for (size_t i = in.Array(kReportsMax - spec.reports.size()); i > 0 && in.ok(); --i) {
-        spec.reports.push_back(ReadReportRequest(in));
-      }
-    } else if (key == "memory_bytes_max") {
-      spec.memory_bytes_max = in.Int();
-    } else if (key == "explain") {
-      spec.explain = in.Uint() != 0;
-    } else {
-      in.Skip();
-    }
-  }
-  return spec;
-}
-
-void WriteSection(MsgpackWriter& out, const SectionRef& section) {
-  out.Array(6);
-  out.Uint(static_cast<uint64_t>(section.kind));
-  out.Uint(section.codec);
-  out.Uint(section.offset);
-  out.Uint(section.size);
-  out.Uint(section.raw_size);
-  out.Uint(section.crc);
-}
-
-SectionRef ReadSection(MsgpackReader& in) {
-  SectionRef section;
-  const size_t fields = in.Array();
-  if (in.ok() && fields < 6) in.Fail("a section with fewer than 6 fields");
-  const uint64_t kind = in.Uint(UINT8_MAX);
-  if (in.ok() && (kind < 1 || kind > static_cast<uint64_t>(SectionKind::kSamples))) {
-    in.Fail("section kind " + std::to_string(kind) + " does not exist");
-  }
-  section.kind = static_cast<SectionKind>(kind);
-  section.codec = static_cast<uint8_t>(in.Uint(UINT8_MAX));
-  section.offset = in.Uint();
-  section.size = in.Uint();
-  section.raw_size = in.Uint();
-  section.crc = in.Uint32();
-  for (size_t i = 6; i < fields && in.ok(); ++i) in.Skip();
-  return section;
-}
-
-void WriteDeletion(MsgpackWriter& out, const DataFilter& deletion) {
-  out.Array(5);
-  out.Str(deletion.tenant);
-  out.Str(deletion.service);
-  out.Str(deletion.selector);
-  out.Int(deletion.start_ns);
-  out.Int(deletion.end_ns);
-}
-
-DataFilter ReadDeletion(MsgpackReader& in) {
-  DataFilter deletion;
-  const size_t fields = in.Array();
-  if (in.ok() && fields < 5) in.Fail("a deletion with fewer than 5 fields");
-  deletion.tenant = in.Str();
-  deletion.service = in.Str();
-  deletion.selector = in.Str();
-  deletion.start_ns = in.Int();
-  deletion.end_ns = in.Int();
-  for (size_t i = 5; i < fields && in.ok(); ++i) in.Skip();
-  return deletion;
-}
-
-void WriteRead(MsgpackWriter& out, const BlockRead& read) {
-  out.Array(read.deletions.empty() ? 5 : 6);
-  out.Uint(read.block.bits.high);
-  out.Uint(read.block.bits.low);
-  out.Str(read.object_key);
-  out.Array(read.symbols.size());
-  for (const TenantSymbols& symbols : read.symbols) {
-    out.Array(2);
-    out.Str(symbols.tenant);
-    WriteSection(out, symbols.section);
-  }
-  out.Array(read.datasets.size());
-  for (const DatasetMeta& dataset : read.datasets) out.Bin(AsBytes(EncodeDatasetMeta(dataset)));
-  if (read.deletions.empty()) return;
-  out.Array(read.deletions.size());
-  for (const DataFilter& deletion : read.deletions) WriteDeletion(out, deletion);
-}
-
-BlockRead ReadRead(MsgpackReader& in) {
-  BlockRead read;
-  const size_t fields = in.Array();
-  if (in.ok() && fields < 5) in.Fail("a block to read with fewer than 5 fields");
-  read.block.bits.high = in.Uint();
-  read.block.bits.low = in.Uint();
-  read.object_key = in.Str();
-  for (size_t n = in.Array(kTenantsPerQueryMax); n > 0 && in.ok(); --n) {
-    TenantSymbols symbols;
-    if (in.Array() != 2) in.Fail("tenant symbols that are not a pair");
-    symbols.tenant = in.Str();
-    symbols.section = ReadSection(in);
-    read.symbols.push_back(std::move(symbols));
-  }
-  for (size_t n = in.Array(kDatasetsPerBlockMax); n > 0 && in.ok(); --n) {
-    const Bytes bytes = in.Bin();
-    if (!in.ok()) break;
-    Result<DatasetMeta> dataset = DecodeDatasetMeta(bytes);
-    if (!dataset.ok()) {
-      in.Fail(dataset.status().message());
-      break;
-    }
-    read.datasets.push_back(std::move(dataset).value());
-  }
-  if (in.ok() && fields > 5) {
-    for (size_t n = in.Array(kDeletionsPerReadMax); n > 0 && in.ok(); --n) read.deletions.push_back(ReadDeletion(in));
-  }
-  for (size_t i = 6; i < fields && in.ok(); ++i) in.Skip();
-  return read;
-}
-
-void WriteNode(MsgpackWriter& out, const PlanNode& node) {
-  const bool is_read = node.kind == PlanNode::Kind::kRead;
-  out.Array(3);
-  out.Uint(static_cast<uint64_t>(node.kind));
-  out.Uint(node.bytes);
-  out.Array(is_read ? node.reads.size() : node.children.size());
-  if (is_read) {
-    for (const BlockRead& read : node.reads) WriteRead(out, read);
-  } else {
-    for (const PlanNode& child : node.children) WriteNode(out, child);
-  }
-}
-
-struct PlanBudget {
-  size_t nodes = kPlanNodesMax;
-  size_t reads = kReadsPerPlanMax;
-};
-
-PlanNode ReadNode(MsgpackReader& in, int depth, PlanBudget& budget) {
-  PlanNode node;
-  if (depth > kPlanDepthMax) {
-    in.Fail("the plan is deeper than " + std::to_string(kPlanDepthMax) + " levels");
-    return node;
-  }
-  if (budget.nodes == 0) {
-    in.Fail("the plan has more than " + std::to_string(kPlanNodesMax) + " nodes");
-    return node;
-  }
-  --budget.nodes;
-  const size_t fields = in.Array();
-  if (in.ok() && fields < 3) in.Fail("a plan node with fewer than 3 fields");
-  const uint64_t kind = in.Uint();
-  if (in.ok() && kind != 1 && kind != 2)
-    in.Fail("plan node kind " + std::to_string(kind) + " does not exist");
-  node.kind = kind == 2 ? PlanNode::Kind::kMerge : PlanNode::Kind::kRead;
-  node.bytes = in.Uint();
-  if (node.kind == PlanNode::Kind::kRead) {
-    const size_t reads = in.Array(budget.reads);
-    budget.reads -= reads;
-    for (size_t i = 0; i < reads && in.ok(); ++i) node.reads.push_back(ReadRead(in));
-  } else {
-    const size_t children = in.Array(budget.nodes);
-    for (size_t i = 0; i < children && in.ok(); ++i)
-      node.children.push_back(ReadNode(in, depth + 1, budget));
-  }
-  for (size_t i = 3; i < fields && in.ok(); ++i) in.Skip();
-  return node;
-}
-
-// Results.
 
 void WriteTree(MsgpackWriter& out, const FlameTree& tree) {
   out.Map(kStringTableKeys + 1);
@@ -381,6 +98,161 @@ TimeSeriesSet ReadTimeSeries(MsgpackReader& in) {
   return set;
 }
 
+void WriteExemplar(MsgpackWriter& out, const Exemplar& exemplar) {
+  out.Array(8);
+  out.Int(exemplar.value);
+  out.Uint(exemplar.profile_id.high);
+  out.Uint(exemplar.profile_id.low);
+  out.Int(exemplar.time_ns);
+  out.Uint(exemplar.span_id);
+  out.Uint(exemplar.trace_id.high);
+  out.Uint(exemplar.trace_id.low);
+  WriteLabels(out, exemplar.labels);
+}
+
+Exemplar ReadExemplar(MsgpackReader& in) {
+  Exemplar exemplar;
+  const size_t fields = in.Array();
+  if (in.ok() && fields < 8) in.Fail("an exemplar with fewer than 8 fields");
+  exemplar.value = in.Int();
+  exemplar.profile_id.high = in.Uint();
+  exemplar.profile_id.low = in.Uint();
+  exemplar.time_ns = in.Int();
+  exemplar.span_id = in.Uint();
+  exemplar.trace_id.high = in.Uint();
+  exemplar.trace_id.low = in.Uint();
+  exemplar.labels = ReadLabels(in);
+  for (size_t i = 8; i < fields && in.ok(); ++i) in.Skip();
+  return exemplar;
+}
+
+void WriteExemplars(MsgpackWriter& out, const ExemplarSet& set) {
+  out.Array(set.size());
+  for (const auto& [labels, points] : set) {
+    out.Array(2);
+    WriteLabels(out, labels);
+    out.Array(points.size());
+    for (const auto& [time_ns, exemplar] : points) {
+      out.Array(2);
+      out.Int(time_ns);
+      WriteExemplar(out, exemplar);
+    }
+  }
+}
+
+ExemplarSet ReadExemplars(MsgpackReader& in) {
+  ExemplarSet set;
+  for (size_t n = in.Array(kSeriesPerReportMax); n > 0 && in.ok(); --n) {
+    if (in.Array() != 2) in.Fail("exemplars of a series that are not a pair");
+    auto& points = set[ReadLabels(in)];
+    for (size_t i = in.Array(); i > 0 && in.ok(); --i) {
+      if (in.Array() != 2) in.Fail("an exemplar without its time");
+      const int64_t time_ns = in.Int();
+      points[time_ns] = ReadExemplar(in);
+    }
+  }
+  return set;
+}
+
+void WriteHeatmap(MsgpackWriter& out, const HeatmapSet& set) {
+  out.Array(set.size());
+  std::vector<int64_t> times, values;
+  std::vector<uint64_t> counts;
+  for (const auto& [labels, cells] : set) {
+    times.clear();
+    values.clear();
+    counts.clear();
+    for (const auto& [at, cell] : cells) {
+      times.push_back(at.first);
+      values.push_back(at.second);
+      counts.push_back(cell.count);
+    }
+    out.Array(5);
+    WriteLabels(out, labels);
+    out.Column(times);
+    out.Column(values);
+    out.Column(counts);
+    // Of every cell or of none.
+    const bool has_exemplars = !cells.empty() && cells.begin()->second.exemplar.has_value();
+    out.Array(has_exemplars ? cells.size() : 0);
+    if (!has_exemplars) continue;
+    for (const auto& [at, cell] : cells) WriteExemplar(out, cell.exemplar.value_or(Exemplar()));
+  }
+}
+
+HeatmapSet ReadHeatmap(MsgpackReader& in) {
+  HeatmapSet set;
+  std::vector<int64_t> times, values;
+  std::vector<uint64_t> counts;
+  for (size_t n = in.Array(kSeriesPerReportMax); n > 0 && in.ok(); --n) {
+    if (in.Array() != 5) in.Fail("a series of a heatmap without its 5 fields");
+    Labels labels = ReadLabels(in);
+    in.Column(times);
+    in.Column(values);
+    in.Column(counts);
+    const size_t exemplars = in.Array(times.size());
+    if (in.ok() && (times.size() != values.size() || times.size() != counts.size() ||
+                    (exemplars != 0 && exemplars != times.size()))) {
+      in.Fail("columns of a heatmap have different lengths");
+    }
+    if (!in.ok()) break;
+    auto& cells = set[std::move(labels)];
+    for (size_t i = 0; i < times.size() && in.ok(); ++i) {
+      HeatmapCell cell{.count = counts[i], .exemplar = std::nullopt};
+      if (exemplars > 0) cell.exemplar = ReadExemplar(in);
+      cells.insert_or_assign({times[i], values[i]}, std::move(cell));
+    }
+  }
+  return set;
+}
+
+void WriteFunctions(MsgpackWriter& out, const FunctionCosts& functions) {
+  StringTable names;  // a table begins with ""
+  std::vector<int64_t> selfs, totals;
+  for (const auto& [name, cost] : functions) {
+    names.Add(name);
+    selfs.push_back(cost.self);
+    totals.push_back(cost.total);
+  }
+  out.Map(kStringTableKeys + 2);
+  WriteStrings(out, names);
+  out.Key("selfs");
+  out.Column(selfs);
+  out.Key("totals");
+  out.Column(totals);
+}
+
+FunctionCosts ReadFunctions(MsgpackReader& in) {
+  FunctionCosts functions;
+  std::vector<uint32_t> lengths;
+  std::vector<int64_t> selfs, totals;
+  Bytes bytes;
+  for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
+    const std::string_view key = in.Str();
+    if (key == "string_lengths") {
+      in.Column(lengths);
+    } else if (key == "string_bytes") {
+      bytes = in.Bin();
+    } else if (key == "selfs") {
+      in.Column(selfs);
+    } else if (key == "totals") {
+      in.Column(totals);
+    } else {
+      in.Skip();
+    }
+  }
+  const StringTable names = MakeStrings(in, lengths, bytes);
+  if (in.ok() && (names.size() != selfs.size() + 1 || names.size() != totals.size() + 1)) {
+    in.Fail("columns of functions have different lengths");
+  }
+  for (uint32_t i = 0; i < selfs.size() && in.ok(); ++i) {
+    FunctionCost& cost = functions[std::string(names.Get(i + 1))];
+    AddSaturating(&cost.self, selfs[i]);
+    AddSaturating(&cost.total, totals[i]);
+  }
+  return functions;
+}
+
 void WriteStackProfile(MsgpackWriter& out, const StackProfile& profile) {
   out.Map(5);
   out.Key("symbols");
@@ -434,13 +306,21 @@ StackProfile ReadStackProfile(MsgpackReader& in) {
 }
 
 void WriteReport(MsgpackWriter& out, const Report& report) {
-  out.Array(2);
+  const bool has_exemplars = report.kind == ReportKind::kTimeSeries && !report.exemplars.empty();
+  out.Array(has_exemplars ? 3 : 2);
   out.Uint(static_cast<uint64_t>(report.kind));
   switch (report.kind) {
     case ReportKind::kFlameGraph:
       return WriteTree(out, report.flame_tree);
     case ReportKind::kTimeSeries:
-      return WriteTimeSeries(out, report.time_series);
+    case ReportKind::kFunctionUsage:
+      WriteTimeSeries(out, report.time_series);
+      if (has_exemplars) WriteExemplars(out, report.exemplars);
+      return;
+    case ReportKind::kHeatmap:
+      return WriteHeatmap(out, report.heatmap);
+    case ReportKind::kTopFunctions:
+      return WriteFunctions(out, report.functions);
     case ReportKind::kProfileTypes:
     case ReportKind::kLabelNames:
     case ReportKind::kLabelValues:
@@ -456,7 +336,8 @@ void WriteReport(MsgpackWriter& out, const Report& report) {
 
 Report ReadReport(MsgpackReader& in) {
   Report report;
-  if (in.Array() != 2) in.Fail("a report that is not a pair");
+  const size_t fields = in.Array();
+  if (in.ok() && fields < 2) in.Fail("a report without a body");
   report.kind = ReadKind(in);
   if (!in.ok()) return report;
   switch (report.kind) {
@@ -464,7 +345,15 @@ Report ReadReport(MsgpackReader& in) {
       report.flame_tree = ReadTree(in);
       break;
     case ReportKind::kTimeSeries:
+    case ReportKind::kFunctionUsage:
       report.time_series = ReadTimeSeries(in);
+      if (fields > 2) report.exemplars = ReadExemplars(in);
+      break;
+    case ReportKind::kHeatmap:
+      report.heatmap = ReadHeatmap(in);
+      break;
+    case ReportKind::kTopFunctions:
+      report.functions = ReadFunctions(in);
       break;
     case ReportKind::kProfileTypes:
     case ReportKind::kLabelNames:
@@ -577,43 +466,6 @@ ExecutedNode ReadExecuted(MsgpackReader& in, int depth, size_t& budget) {
 }
 
 }  // namespace
-
-std::string EncodePlanPart(const PlanPart& part) {
-  MsgpackWriter out;
-  out.Map(3);
-  out.Key("v");
-  out.Uint(kVersion);
-  out.Key("spec");
-  WriteSpec(out, part.spec);
-  out.Key("root");
-  WriteNode(out, part.root);
-  return out.Take();
-}
-
-Result<QueryPlan> DecodeQueryPlan(Bytes data) {
-  MsgpackReader in(data, "query plan");
-  QueryPlan plan;
-  uint64_t version = 0;
-  bool has_root = false;
-  for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
-    const std::string_view key = in.Str();
-    if (key == "v") {
-      ReadVersion(in, &version);
-    } else if (key == "spec") {
-      plan.spec = ReadSpec(in);
-    } else if (key == "root") {
-      PlanBudget budget;
-      plan.root = ReadNode(in, 1, budget);
-      has_root = true;
-    } else {
-      in.Skip();
-    }
-  }
-  if (in.ok() && version == 0) in.Fail("no version");
-  if (in.ok() && !has_root) in.Fail("no root");
-  RETURN_IF_ERROR(in.Finish());
-  return plan;
-}
 
 std::string EncodeQueryResult(const QueryResult& result) {
   MsgpackWriter out;

@@ -25,19 +25,25 @@ struct PushOptions {
   std::vector<std::string> files;   // "-": standard input
 };
 
-enum class QueryOutput { kTop, kTree, kFolded, kPprof, kSeries, kTypes, kLabels, kValues, kTimeline };
+enum class QueryOutput { kTop, kTree, kFolded, kPprof, kDot, kSeries, kTypes, kLabels, kValues, kTimeline, kUsage };
 
 struct QueryOptions {
   QueryOutput output = QueryOutput::kTop;
   std::string selector = "{}";
-  std::string profile_type;    // id; needed by kTop, kTree, kFolded, kPprof, kTimeline
+  std::string profile_type;    // id; needed by all but kSeries, kTypes, kLabels, kValues
   int64_t since_ns = 0;        // before now
   int64_t start_ns = 0;        // instead of `since_ns`, with end_ns
   int64_t end_ns = 0;
   std::string label;           // kValues
-  std::vector<std::string> group_by;  // kTimeline
-  int64_t step_ns = 15'000'000'000;   // kTimeline
-  size_t rows = 40;            // kTop
+  std::vector<std::string> group_by;  // kTimeline, kUsage
+  int64_t step_ns = 15'000'000'000;   // kTimeline, kUsage
+  std::string function;        // kUsage: its name
+  std::string function_regex;  // kUsage: instead, what names match as a whole
+  bool exemplars = false;      // kTimeline: name a profile for each point
+  // What counts, besides the selector: ids as exemplars and traces have them.
+  std::vector<std::string> profile_ids, span_ids, trace_ids, with_functions;
+  int64_t min_value = 0;
+  size_t rows = 40;            // kTop, kDot
   std::string file;            // kPprof: where to write; empty: `out`
   bool explain = false;        // print what was read of which block
 };

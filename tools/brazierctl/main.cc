@@ -66,9 +66,9 @@ void AddQueryOptions(CLI::App& command, QueryOptions& options, std::string& sinc
       {"folded", QueryOutput::kFolded}, {"pprof", QueryOutput::kPprof},
       {"series", QueryOutput::kSeries}, {"types", QueryOutput::kTypes},
       {"labels", QueryOutput::kLabels}, {"values", QueryOutput::kValues},
-      {"timeline", QueryOutput::kTimeline}};
+      {"timeline", QueryOutput::kTimeline}, {"usage", QueryOutput::kUsage}, {"dot", QueryOutput::kDot}};
   command.add_option("output", options.output,
-                     "top, tree, folded, pprof, timeline, types, series, labels, values")
+                     "top, tree, folded, pprof, dot, timeline, usage, types, series, labels, values")
       ->required()
       ->transform(CLI::Transformer(kOutputs).description(""));
   command.add_option("-s,--selector", options.selector, "Series, {service_name=\"api\"}")
@@ -81,12 +81,20 @@ void AddQueryOptions(CLI::App& command, QueryOptions& options, std::string& sinc
   command.add_option("--start-ns", options.start_ns, "Begin of the range, ns since the epoch");
   command.add_option("--end-ns", options.end_ns, "End of the range, ns since the epoch; else now");
   command.add_option("--label", options.label, "values: the label");
-  command.add_option("--group-by", options.group_by, "timeline: one series per value of this label");
-  command.add_option("--step", step, "timeline: width of a bucket")
+  command.add_option("--group-by", options.group_by, "timeline, usage: one series per value of this label");
+  command.add_option("--step", step, "timeline, usage: width of a bucket")
       ->capture_default_str()
       ->check(DurationCheck);
-  command.add_option("--rows", options.rows, "top: number of functions")->capture_default_str();
+  command.add_option("--rows", options.rows, "top, dot: number of functions")->capture_default_str();
   command.add_option("-o,--file", options.file, "pprof: write to this file");
+  CLI::Option* function = command.add_option("--function", options.function, "usage: what is spent in stacks with this function");
+  command.add_option("--function-regex", options.function_regex, "usage: or with any whose whole name matches")->excludes(function);
+  command.add_flag("--exemplars", options.exemplars, "timeline: name the profile with the largest value of each point");
+  command.add_option("--profile-id", options.profile_ids, "Only these profiles, as exemplars name them");
+  command.add_option("--span", options.span_ids, "Only samples of these spans, 16 hexadecimal digits");
+  command.add_option("--trace", options.trace_ids, "Only samples of these traces, 32 hexadecimal digits");
+  command.add_option("--with-function", options.with_functions, "Only stacks that have this function; all of several");
+  command.add_option("--min-value", options.min_value, "Only profiles of a series with at least so much");
   command.add_flag("--explain", options.explain, "Also print, on stderr, what was read of which block");
 }
 

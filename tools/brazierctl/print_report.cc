@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+#include "common/model/profile_id.h"
+
 namespace brazier::ctl {
 namespace {
 
@@ -44,43 +46,6 @@ struct Children {
     }
   }
 };
-
-struct FunctionRow {
-  int64_t self = 0;
-  int64_t total = 0;
-};
-
-// Self and total per function; a recursive function's total counts each value once.
-std::map<uint32_t, FunctionRow> SumFunctions(const FlameTree& tree,
-                                             const std::vector<int64_t>& totals) {
-  std::map<uint32_t, FunctionRow> rows;
-  const Children children(tree);
-  std::map<uint32_t, int> on_path;
-  struct Step {
-    uint32_t node;
-    bool leaving;
-  };
-  std::vector<Step> stack{{0, false}};
-  while (!stack.empty()) {
-    const Step step = stack.back();
-    stack.pop_back();
-    const uint32_t name = tree.nodes[step.node].name;
-    if (step.leaving) {
-      --on_path[name];
-      continue;
-    }
-    if (step.node != 0) {
-      FunctionRow& row = rows[name];
-      row.self += tree.nodes[step.node].self;
-      if (on_path[name]++ == 0) row.total += totals[step.node];
-      stack.push_back({step.node, true});
-    }
-    for (uint32_t i = children.first[step.node]; i < children.first[step.node + 1]; ++i) {
-      stack.push_back({children.nodes[i], false});
-    }
-  }
-  return rows;
-}
 
 std::string RowsText(const QueryStats& stats) {
   const std::string rows = std::to_string(stats.rows_read);
@@ -127,22 +92,21 @@ std::string LabelsText(const Labels& labels) {
   return out + "}";
 }
 
-std::string TopFunctionsText(const FlameTree& tree, std::string_view unit, size_t rows) {
-  const std::vector<int64_t> totals = tree.Totals();
-  const int64_t whole = totals.empty() ? 0 : totals[0];
-  const auto sums = SumFunctions(tree, totals);
-  std::vector<std::pair<uint32_t, FunctionRow>> sorted(sums.begin(), sums.end());
+std::string TopFunctionsText(const FunctionCosts& functions, std::string_view unit, size_t rows) {
+  // Every stack ends in one function.
+  int64_t whole = 0;
+  for (const auto& [name, cost] : functions) AddSaturating(&whole, cost.self);
+  std::vector<std::pair<std::string_view, FunctionCost>> sorted(functions.begin(), functions.end());
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return std::tie(b.second.self, b.second.total, a.first) <
-           std::tie(a.second.self, a.second.total, b.first);
+    return std::tie(b.second.self, b.second.total, a.first) < std::tie(a.second.self, a.second.total, b.first);
   });
   std::string out = "total " + ValueText(static_cast<double>(whole), unit) + "\n";
   out += "      self          total        function\n";
   for (size_t i = 0; i < sorted.size() && i < rows; ++i) {
-    const auto& [name, row] = sorted[i];
-    out += RightAligned(ValueText(static_cast<double>(row.self), unit), 10) + " " +
-           Percent(row.self, whole) + RightAligned(ValueText(static_cast<double>(row.total), unit), 11) +
-           " " + Percent(row.total, whole) + "  " + std::string(tree.names.Get(name)) + "\n";
+    const auto& [name, cost] = sorted[i];
+    out += RightAligned(ValueText(static_cast<double>(cost.self), unit), 10) + " " + Percent(cost.self, whole) +
+           RightAligned(ValueText(static_cast<double>(cost.total), unit), 11) + " " + Percent(cost.total, whole) + "  " +
+           std::string(name) + "\n";
   }
   if (sorted.size() > rows) out += "... " + std::to_string(sorted.size() - rows) + " more\n";
   return out;
@@ -208,15 +172,19 @@ std::string FoldedText(const FlameTree& tree) {
   return out;
 }
 
-std::string TimeSeriesText(const TimeSeriesSet& series) {
+std::string TimeSeriesText(const Report& report) {
   std::string out;
-  for (const auto& [labels, points] : series) {
+  for (const auto& [labels, points] : report.time_series) {
     out += LabelsText(labels) + "\n";
+    const auto exemplars = report.exemplars.find(labels);
     for (const auto& [time_ns, point] : points) {
-      char text[64];
-      std::snprintf(text, sizeof text, "  %.0f in %llu profiles\n", point.sum,
-                    static_cast<unsigned long long>(point.count));
-      out += "  " + TimeText(time_ns) + text;
+      out += "  " + TimeText(time_ns) + Printf("  %.0f%s", point.sum, "");
+      if (report.kind != ReportKind::kFunctionUsage) out += " in " + std::to_string(point.count) + " profiles";
+      if (exemplars != report.exemplars.end() && exemplars->second.contains(time_ns)) {
+        const Exemplar& largest = exemplars->second.at(time_ns);
+        out += ", largest " + std::to_string(largest.value) + " in " + ProfileIdText(largest.profile_id);
+      }
+      out += "\n";
     }
   }
   return out;

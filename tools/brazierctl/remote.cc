@@ -6,7 +6,9 @@
 #include <iterator>
 
 #include "common/base/clock.h"
+#include "common/codec/dot.h"
 #include "common/codec/pprof_encode.h"
+#include "common/model/profile_id.h"
 #include "common/model/profile_type.h"
 #include "common/observe/request_id.h"
 #include "common/rpc/push_client.h"
@@ -61,8 +63,11 @@ ReportRequest MakeReportRequest(const QueryOptions& options) {
   ReportRequest report;
   switch (options.output) {
     case QueryOutput::kTop:
+      report.kind = ReportKind::kTopFunctions;
+      break;
     case QueryOutput::kTree:
     case QueryOutput::kFolded:
+    case QueryOutput::kDot:
       report.kind = ReportKind::kFlameGraph;
       break;
     case QueryOutput::kPprof:
@@ -85,12 +90,36 @@ ReportRequest MakeReportRequest(const QueryOptions& options) {
       report.kind = ReportKind::kTimeSeries;
       report.step_ns = options.step_ns;
       report.group_by = options.group_by;
+      report.exemplars = options.exemplars;
+      break;
+    case QueryOutput::kUsage:
+      report.kind = ReportKind::kFunctionUsage;
+      report.step_ns = options.step_ns;
+      report.group_by = options.group_by.empty() ? std::vector<std::string>{std::string(label::kServiceName)} : options.group_by;
+      report.is_function_regex = !options.function_regex.empty();
+      report.function = report.is_function_regex ? options.function_regex : options.function;
       break;
   }
   return report;
 }
 
-contract::QueryRequest MakeQueryRequest(const ServerOptions& server, const QueryOptions& options) {
+Result<SampleFilter> FilterOf(const QueryOptions& options) {
+  SampleFilter filter;
+  for (const std::string& text : options.profile_ids) {
+    ASSIGN_OR_RETURN(filter.profile_ids.emplace_back(), ParseProfileId(text));
+  }
+  for (const std::string& text : options.span_ids) {
+    ASSIGN_OR_RETURN(filter.span_ids.emplace_back(), ParseSpanId(text));
+  }
+  for (const std::string& text : options.trace_ids) {
+    ASSIGN_OR_RETURN(filter.trace_ids.emplace_back(), ParseTraceId(text));
+  }
+  filter.functions = options.with_functions;
+  filter.min_value = options.min_value;
+  return filter;
+}
+
+Result<contract::QueryRequest> MakeQueryRequest(const ServerOptions& server, const QueryOptions& options) {
   contract::QueryRequest request;
   if (!server.tenant.empty()) request.tenants = {server.tenant};
   const int64_t now_ns = SystemClock().NowNs();
@@ -100,6 +129,7 @@ contract::QueryRequest MakeQueryRequest(const ServerOptions& server, const Query
   request.profile_type = options.profile_type;
   request.reports = {MakeReportRequest(options)};
   request.explain = options.explain;
+  ASSIGN_OR_RETURN(request.filter, FilterOf(options));
   return request;
 }
 
@@ -129,7 +159,7 @@ Status PrintReport(const Report& report, const QueryOptions& options, int64_t en
   constexpr double kTreeShareMin = 0.005;
   switch (options.output) {
     case QueryOutput::kTop:
-      out << TopFunctionsText(report.flame_tree, UnitOf(options.profile_type), options.rows);
+      out << TopFunctionsText(report.functions, UnitOf(options.profile_type), options.rows);
       break;
     case QueryOutput::kTree:
       out << TreeText(report.flame_tree, UnitOf(options.profile_type), kTreeShareMin);
@@ -137,6 +167,12 @@ Status PrintReport(const Report& report, const QueryOptions& options, int64_t en
     case QueryOutput::kFolded:
       out << FoldedText(report.flame_tree);
       break;
+    case QueryOutput::kDot: {
+      ASSIGN_OR_RETURN(const ProfileType type, ProfileType::Parse(options.profile_type));
+      out << codec::EncodeDot(report.flame_tree, {.type = type.sample_type, .unit = type.sample_unit,
+                                                  .nodes_max = static_cast<int64_t>(options.rows)});
+      break;
+    }
     case QueryOutput::kPprof:
       return WritePprof(report, options, end_ns, out);
     case QueryOutput::kSeries:
@@ -148,7 +184,8 @@ Status PrintReport(const Report& report, const QueryOptions& options, int64_t en
       for (const std::string& text : report.strings) out << text << "\n";
       break;
     case QueryOutput::kTimeline:
-      out << TimeSeriesText(report.time_series);
+    case QueryOutput::kUsage:
+      out << TimeSeriesText(report);
       break;
   }
   return Status::Ok();
@@ -184,7 +221,7 @@ Status Push(const ServerOptions& server, const PushOptions& options, std::ostrea
 }
 
 Status Query(const ServerOptions& server, const QueryOptions& options, std::ostream& out) {
-  const contract::QueryRequest request = MakeQueryRequest(server, options);
+  ASSIGN_OR_RETURN(const contract::QueryRequest request, MakeQueryRequest(server, options));
   MetricsRegistry metrics;
   rpc::QueryClient client(ClientOptionsOf(server), SystemClock(), SystemRandom(), metrics);
   const auto response = client.Query(MakeContext(server), request);

@@ -17,8 +17,10 @@ FlameTree Tree() {
   return builder.Finish();
 }
 
-TEST(TopFunctions, SortsBySelfAndCountsRecursionOnce) {
-  EXPECT_EQ(TopFunctionsText(Tree(), "samples", 40),
+const FunctionCosts kCosts = {{"main", {60, 100}}, {"work", {30, 90}}, {"idle", {10, 10}}};
+
+TEST(TopFunctions, SortsBySelf) {
+  EXPECT_EQ(TopFunctionsText(kCosts, "samples", 40),
             "total 100\n"
             "      self          total        function\n"
             "        60  60.0%        100 100.0%  main\n"
@@ -27,7 +29,7 @@ TEST(TopFunctions, SortsBySelfAndCountsRecursionOnce) {
 }
 
 TEST(TopFunctions, SaysWhatItLeftOut) {
-  const std::string text = TopFunctionsText(Tree(), "samples", 1);
+  const std::string text = TopFunctionsText(kCosts, "samples", 1);
   EXPECT_EQ(text.find("work"), std::string::npos);
   EXPECT_NE(text.find("... 2 more\n"), std::string::npos);
 }
@@ -51,7 +53,7 @@ TEST(Folded, IsOneLinePerStackWithAValue) {
 TEST(Reports, AnEmptyAnswerIsPrintedToo) {
   const FlameTree empty;
   EXPECT_EQ(FoldedText(empty), "");
-  EXPECT_NE(TopFunctionsText(empty, "nanoseconds", 10).find("total 0ns"), std::string::npos);
+  EXPECT_NE(TopFunctionsText({}, "nanoseconds", 10).find("total 0ns"), std::string::npos);
   EXPECT_EQ(TreeText(empty, "samples", 0.01), "         0   0.0% total\n");
 }
 
@@ -64,10 +66,17 @@ TEST(Values, HaveTheUnitOfTheirType) {
 }
 
 TEST(TimeSeries, OneLinePerPoint) {
-  TimeSeriesSet series;
-  series[Labels(std::vector<Label>{{"service_name", "api"}})][1'700'000'000'000'000'000] = {.sum = 12, .count = 3};
-  EXPECT_EQ(TimeSeriesText(series),
-            "{service_name=\"api\"}\n  2023-11-14T22:13:20Z  12 in 3 profiles\n");
+  Report report;
+  report.kind = ReportKind::kTimeSeries;
+  const Labels api(std::vector<Label>{{"service_name", "api"}});
+  report.time_series[api][1'700'000'000'000'000'000] = {.sum = 12, .count = 3};
+  EXPECT_EQ(TimeSeriesText(report), "{service_name=\"api\"}\n  2023-11-14T22:13:20Z  12 in 3 profiles\n");
+  report.exemplars[api][1'700'000'000'000'000'000] = {.value = 7, .profile_id = {1, 2}, .trace_id = {}, .labels = {}};
+  EXPECT_EQ(TimeSeriesText(report), "{service_name=\"api\"}\n  2023-11-14T22:13:20Z  12 in 3 profiles, largest 7 in "
+                                    "00000000-0000-0001-0000-000000000002\n");
+  report.exemplars.clear();
+  report.kind = ReportKind::kFunctionUsage;
+  EXPECT_EQ(TimeSeriesText(report), "{service_name=\"api\"}\n  2023-11-14T22:13:20Z  12\n");
 }
 
 TEST(Stats, FailuresAreNotToBeOverlooked) {

@@ -1,5 +1,6 @@
 """Queries over HTTP: selectors, time series grid, labels, series, diff, statistics, truncation, errors."""
 
+import gzip
 import json
 import time
 
@@ -258,6 +259,68 @@ class FlameGraphCases(Cases):
     def test_merged_pprof_of_nothing(self):
         self.assertEqual(self.client.query("SelectMergeProfile", {"profileTypeID": CPU_TYPE, "labelSelector": "{}", "start": 1,
                                                                   "end": far_future_ms()}), {})
+
+
+class SampleCases(Cases):
+    """Spans, traces, single profiles, heatmaps, call graphs."""
+    SPAN, OTHER_SPAN, TRACE = "0001020304050607", "1011121314151617", "000102030405060708090a0b0c0d0e0f"
+
+    def setUp(self):
+        super().setUp()
+        spanned = [(("main", "a"), [3], {"span_id": self.SPAN, "trace_id": self.TRACE}), (("main", "b"), [5], {"span_id": self.OTHER_SPAN}),
+                   (("main", "c"), [7])]
+        for ms, samples in ((5_000, spanned), (15_000, [(("main", "a"), [11])])):
+            self.client.push(gzip.compress(pprof_reader.build(samples, time_ns=(T0_MS + ms) * 1_000_000)), service="spans", pod="p0")
+        self.range = {"start": T0_MS, "end": T0_MS + 60_000}
+
+    def paths(self, method="SelectMergeStacktraces", **more):
+        graph = self.client.query(method, {"profileTypeID": CPU_TYPE, "labelSelector": "{}", **self.range, **more})["flamegraph"]
+        return {";".join(path): value for path, value in flame_paths(graph).items() if value}
+
+    def test_spans_and_traces(self):
+        self.assertEqual(self.paths(spanSelector=[self.SPAN]), {"main;a": 3})
+        self.assertEqual(self.paths("SelectMergeSpanProfile", spanSelector=[self.SPAN, self.OTHER_SPAN]), {"main;a": 3, "main;b": 5})
+        self.assertEqual(self.paths(traceIdSelector=[self.TRACE]), {"main;a": 3})
+        self.assertEqual(self.paths(spanSelector=["ffffffffffffffff"]), {})
+        self.assertEqual(self.paths(), {"main;a": 14, "main;b": 5, "main;c": 7})
+        for field_name, text in (("spanSelector", "span id"), ("traceIdSelector", "trace id"), ("profileIdSelector", "UUID")):
+            answer = self.client.rpc("SelectMergeStacktraces", {
+                "profileTypeID": CPU_TYPE, "labelSelector": "{}", **self.range, field_name: ["zz"]})
+            self.assert_error(answer, 400, text)
+
+    def test_exemplars_lead_to_their_profiles(self):
+        answer = self.client.query("SelectSeries", {
+            "profileTypeID": CPU_TYPE, "labelSelector": "{}", **self.range, "step": 10, "groupBy": ["service_name"],
+            "exemplarType": "EXEMPLAR_TYPE_INDIVIDUAL"})
+        exemplars = [e for point in answer["series"][0]["points"] for e in point["exemplars"]]
+        self.assertEqual([int(e["value"]) for e in exemplars], [15, 11])
+        self.assertIn({"name": "pod", "value": "p0"}, exemplars[0]["labels"])
+        self.assertEqual(self.paths(profileIdSelector=[exemplars[1]["profileId"]]), {"main;a": 11})
+        self.assertEqual(sum(self.paths(profileIdSelector=[e["profileId"] for e in exemplars]).values()), 26)
+
+    def test_heatmaps(self):
+        def cells(kind):
+            answer = self.client.query("SelectHeatmap", {
+                "profileTypeID": CPU_TYPE, "labelSelector": "{}", **self.range, "step": 10,
+                "queryType": f"HEATMAP_QUERY_TYPE_{kind}", "exemplarType": f"EXEMPLAR_TYPE_{kind}"})
+            return answer["series"][0]["slots"]
+        slots = cells("INDIVIDUAL")
+        self.assertEqual([int(s["timestamp"]) - T0_MS for s in slots], [10_000, 20_000])
+        self.assertEqual([(s["counts"][0], s["counts"][19]) for s in slots], [(0, 1), (1, 0)])
+        self.assertEqual((slots[0]["yMin"][0], len(slots[0]["yMin"])), (11, 20))
+        slots = cells("SPAN")
+        self.assertEqual([sum(s["counts"]) for s in slots], [2])
+        self.assertEqual({e["spanId"] for e in slots[0]["exemplars"]}, {self.SPAN, self.OTHER_SPAN})
+
+    def test_call_graph(self):
+        dot = self.client.query("SelectMergeStacktraces", {
+            "profileTypeID": CPU_TYPE, "labelSelector": "{}", **self.range, "format": "PROFILE_FORMAT_DOT"})["dot"]
+        self.assertTrue(dot.startswith("digraph"), dot[:100])
+        self.assertIn("->", dot)
+
+    def test_time_series_of_a_call_site(self):
+        series = self.client.time_series(CPU_TYPE, T0_MS, T0_MS + 60_000, 10, stackTraceSelector={"callSite": [{"name": "main"}, {"name": "b"}]})
+        self.assertEqual(series, {(): [(T0_MS + 10_000, 5), (T0_MS + 20_000, 0)]})
 
 
 class DiffCases(Cases):

@@ -89,6 +89,7 @@ query_frontend::QueryFrontendOptions QueryFrontendOptionsOf(const config::Config
   out.tenant_weight = static_cast<uint32_t>(config.limits.query_weight);
   out.concurrency = QueryConcurrency(config);
   out.queue_max = Size(config.query.queue_max);
+  out.slow_query_ns = config.query.slow_log_ns;
   out.read_node_bytes_min = Size(config.query.split_bytes);
   return out;
 }

@@ -89,6 +89,7 @@ struct QueryConfig {
   int64_t hedge_percent = 0;    // of a query's parts
   int64_t concurrency = 0;      // queries that a frontend lets run at once; 0: by the cores
   int64_t queue_max = 0;        // queries that wait at a frontend
+  int64_t slow_log_ns = 0;      // 0: slow queries are not logged
 };
 
 struct CompactionConfig {

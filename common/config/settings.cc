@@ -285,6 +285,10 @@ void AddQuery(std::vector<Setting>& t) {
                .meaning = "Queries that wait at a query-frontend, of one tenant at most half of it; beyond it "
                           "queries are answered 429.",
                .field = FIELD(query.queue_max)});
+  t.push_back({.group = group, .key = "query.slow-log", .type = kDuration, .default_text = "5s",
+               .min = 0, .max = kYear,
+               .meaning = "A query that takes longer is logged, with what each query-backend did for it. 0: none.",
+               .field = FIELD(query.slow_log_ns)});
   t.push_back({.group = group, .key = "limits.max-query-length", .type = kDuration,
                .default_text = "30d", .min = 0, .max = 10 * kYear,
                .meaning = "Longest time range of one query. 0: any. Per tenant in overrides.path.",

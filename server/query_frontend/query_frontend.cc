@@ -64,9 +64,9 @@ bool MayHaveChanged(const Status& status) {
   return status.code() == Code::kNotFound || BlamedBlock(status).has_value();
 }
 
-std::string NamesOf(const std::vector<std::string>& blocks) {
+std::string NamesOf(const std::vector<std::string>& names) {
   std::string out;
-  for (const std::string& key : blocks) out += (out.empty() ? "" : ", ") + key;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
   return out;
 }
 
@@ -100,6 +100,7 @@ QueryFrontend::QueryFrontend(QueryFrontendOptions options, contract::Metastore& 
                                    "Executions repeated on another backend or with a new plan.")),
       incomplete_(registry.GetCounter("brazier_query_frontend_incomplete_total",
                                       "Queries answered without blocks that are quarantined.")),
+      slow_(registry.GetCounter("brazier_query_frontend_slow_total", "Queries that took longer than query.slow-log.")),
       bad_blocks_(registry.GetCounter("brazier_query_frontend_bad_blocks_total",
                                       "Queries that failed because a block is damaged or missing.")),
       labels_by_index_(LabelQueries(registry, "index")),
@@ -124,7 +125,8 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
   }
   ValidQuery& query = *valid;
   query.spec.query_id = context.request_id;
-  query.spec.explain = request.explain;
+  // Who did what is little, and known only now.
+  query.spec.explain = request.explain || options_.slow_query_ns > 0;
   const Question question{context, query.spec, query.find, options, request.explain};
   Result<Answer> result = Answer();
   if (!query.is_empty) {
@@ -135,7 +137,9 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
       result = Attempt(question);
     }
   }
-  seconds_.Observe(static_cast<double>(clock_.MonotonicNs() - begun_ns) / 1e9);
+  const int64_t took_ns = clock_.MonotonicNs() - begun_ns;
+  seconds_.Observe(static_cast<double>(took_ns) / 1e9);
+  LogWhenSlow(question, took_ns, result);
   if (!result.ok() && result.status().code() == Code::kCancelled) {
     cancelled_.Add();
     Log(LogLevel::kDebug, "query cancelled", {{"request_id", context.request_id}});
@@ -175,6 +179,25 @@ Result<contract::QueryResponse> QueryFrontend::Query(const contract::RequestCont
     response.reports.emplace_back().kind = request.reports[i].kind;
   }
   return response;
+}
+
+void QueryFrontend::LogWhenSlow(const Question& question, int64_t took_ns, const Result<Answer>& answer) {
+  if (options_.slow_query_ns <= 0 || took_ns <= options_.slow_query_ns) return;
+  slow_.Add();
+  const QueryStats stats = answer.ok() ? answer->result.stats : QueryStats();
+  const bool has_tree = answer.ok() && answer->result.executed.has_value();
+  Log(LogLevel::kWarn, "a slow query",
+      {{"request_id", question.context.request_id},
+       {"tenants", NamesOf(question.spec.tenants)},
+       {"took_ms", took_ns / kNsPerMs},
+       {"selector", question.spec.selector},
+       {"start_ns", question.spec.start_ns},
+       {"end_ns", question.spec.end_ns},
+       {"blocks", stats.blocks_read},
+       {"bytes", stats.bytes_read},
+       {"samples", stats.samples_read},
+       {"error", answer.ok() ? "" : answer.status().ToString()},
+       {"executed", has_tree ? DescribeExecuted(*answer->result.executed) : ""}});
 }
 
 bool QueryFrontend::CountRefusal(const Status& status) {

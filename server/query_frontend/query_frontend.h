@@ -43,6 +43,7 @@ class QueryFrontend final : public contract::QueryFrontend {
   struct Question;
   // Counts it when a limit is why; false: something else is.
   bool CountRefusal(const Status& status);
+  void LogWhenSlow(const Question& question, int64_t took_ns, const Result<Answer>& answer);
   // Finds, plans and executes once.
   Result<Answer> Attempt(const Question& question);
   Result<Answer> AttemptOverBlocks(const Question& question);
@@ -62,6 +63,7 @@ class QueryFrontend final : public contract::QueryFrontend {
   Counter& cancelled_;
   Counter& retries_;
   Counter& incomplete_;
+  Counter& slow_;
   Counter& bad_blocks_;
   // Label queries, by how they were answered.
   Counter& labels_by_index_;

@@ -16,6 +16,7 @@ struct QueryFrontendOptions {
   // Of all tenants.
   size_t concurrency = 16;   // queries that run at once; at least 1
   size_t queue_max = 1'000;  // queries that wait, of one tenant at most half of it
+  int64_t slow_query_ns = 0;  // a query that takes longer is logged with what was executed where; 0: none
   int64_t memory_bytes_max = 0;        // of partial results on a backend; 0: the backend's default
   uint64_t read_node_bytes_max = 64 << 20;  // one read node reads about this much
   uint64_t read_node_bytes_min = 8 << 20;   // with several backends, one reads at least this much

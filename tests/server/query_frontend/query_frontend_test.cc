@@ -353,6 +353,22 @@ TEST_F(QueryFrontendTest, ARangeOverTheLimitIsCounted) {
 }
 
 // A backend that executes until it is told that it is done.
+TEST_F(QueryFrontendTest, SlowQueriesAreCountedAndTellWhoDidWhat) {
+  AddBackends(1);
+  backends_[0]->clock = &clock_;
+  backends_[0]->takes_ns = 10 * kNsPerMs;
+  QueryFrontend frontend({.slow_query_ns = 10 * kNsPerMs}, metastore_, peers_, clock_, registry_);
+  const Counter& slow = registry_.GetCounter("brazier_query_frontend_slow_total", "");
+  ASSERT_TRUE(Query(frontend, "t").ok());
+  EXPECT_EQ(slow.value(), 0u) << "not longer than the setting";
+  EXPECT_TRUE(backends_[0]->plans.back().spec.explain);
+  backends_[0]->takes_ns += 1;
+  const auto response = frontend.Query({"id-1", clock_.MonotonicNs() + 10 * kNsPerSecond}, Request());
+  ASSERT_TRUE(response.ok());
+  EXPECT_EQ(slow.value(), 1u);
+  EXPECT_EQ(response->explanation, "") << "it was not asked for";
+}
+
 struct SlowBackend final : contract::QueryBackend {
   std::mutex mu;
   std::condition_variable changed;

@@ -98,6 +98,7 @@ query_backend::QueryBackendOptions QueryBackendOptionsOf(const config::Config& c
   query_backend::QueryBackendOptions out;
   out.threads = static_cast<int>(config.query.threads);
   out.memory_bytes_max = Size(config.query.memory_bytes_max);
+  out.memory_bytes_max_of_all = Size(config.query.backend_memory_bytes_max);
   out.cache_bytes_max = Size(config.query.cache_bytes_max);
   out.fan_out.hedges_percent_max = static_cast<int>(config.query.hedge_percent);
   return out;

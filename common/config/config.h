@@ -83,7 +83,8 @@ struct QueryConfig {
   int64_t threads = 0;  // 0: one per core
   int64_t timeout_ns = 0;
   int64_t cache_bytes_max = 0;
-  int64_t memory_bytes_max = 0;
+  int64_t memory_bytes_max = 0;          // of one query
+  int64_t backend_memory_bytes_max = 0;  // of all of a backend
   int64_t split_bytes = 0;      // a read node has at least this much, with several backends
   int64_t work_bytes_max = 0;   // to read for plans that wait or run at a backend
   int64_t hedge_percent = 0;    // of a query's parts

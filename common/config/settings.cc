@@ -258,6 +258,11 @@ void AddQuery(std::vector<Setting>& t) {
                .meaning = "Memory of one query's partial results on a backend; beyond it the query "
                           "fails and says so.",
                .field = FIELD(query.memory_bytes_max)});
+  t.push_back({.group = group, .key = "query.backend-memory-bytes-max", .type = kBytes, .default_text = "2GiB",
+               .min = 0, .max = kTiB,
+               .meaning = "Memory of all queries that a query-backend executes, without its cache; beyond it "
+                          "those that came last are answered 429. 0: any.",
+               .field = FIELD(query.backend_memory_bytes_max)});
   t.push_back({.group = group, .key = "query.cache-bytes-max", .type = kBytes,
                .default_text = "256MiB", .min = 0, .max = kTiB,
                .meaning = "Memory of a backend's cache of decoded samples, which makes repeated flame "

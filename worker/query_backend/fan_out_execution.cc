@@ -153,6 +153,7 @@ FanOutExecution::FanOutExecution(Environment environment, const contract::Reques
       peers_(std::move(peers)),
       fan_out_(environment_.limits, plan.share.retries_max, PartsOf(plan.root), ExecutorsOf(environment_.name, peers_)),
       mailbox_(std::make_shared<Mailbox>()),
+      account_(environment_.budget),
       executed_(plan.spec.explain ? plan.root.children.size() : 0) {
   // Backends that would be left over when each part has one.
   const size_t backends = peers_.size() + 1;
@@ -292,6 +293,9 @@ Status FanOutExecution::Merge(const FanOut::Attempt& attempt, QueryResult answer
   }
   size_t bytes = 0;
   for (const Report& report : result_.reports) bytes += MemoryBytes(report);
+  account_.Add(static_cast<int64_t>(bytes) - static_cast<int64_t>(counted_bytes_));
+  counted_bytes_ = bytes;
+  if (account_.IsGivenUp()) return account_.Reason();
   if (bytes <= environment_.memory_bytes_max) return Status::Ok();
   return ResourceExhausted("the query's partial results need more than " + std::to_string(environment_.memory_bytes_max) +
                            " bytes; narrow the selector or the range")

@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/contract/peers.h"
 #include "worker/query_backend/fan_out.h"
+#include "worker/query_backend/memory_budget.h"
 #include "worker/query_backend/query_backend_metrics.h"
 
 namespace brazier::query_backend {
@@ -31,6 +32,7 @@ class FanOutExecution {
     QueryBackendMetrics& metrics;
     FanOutLimits limits;
     size_t memory_bytes_max = 0;  // of the merged reports
+    MemoryBudget& budget;         // of all executions of this process
     std::string name;             // ours, among the backends
     // Reads a node of the plan in this process, on the thread that calls.
     std::function<Result<QueryResult>(const contract::RequestContext& context, const PlanNode& node)> execute_here;
@@ -74,6 +76,8 @@ class FanOutExecution {
   const std::shared_ptr<Mailbox> mailbox_;
   std::thread local_thread_;  // started with the first part that stays here
   QueryResult result_;
+  MemoryBudget::Account account_;  // of result_
+  size_t counted_bytes_ = 0;       // in it
   std::vector<ExecutedNode> executed_;  // by part
 };
 

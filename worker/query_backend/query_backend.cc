@@ -110,8 +110,9 @@ struct QueryBackend::Scan {
 // One plan being executed.
 struct QueryBackend::Execution {
   Execution(const contract::RequestContext& context, const QuerySpec& spec, const Selector& selector, size_t memory_max,
-            const Clock& clock, DatasetCache& cache)
-      : context(context), spec(spec), selector(selector), memory_bytes_max(memory_max), clock(clock), cache(cache) {}
+            const Clock& clock, DatasetCache& cache, MemoryBudget& budget)
+      : context(context), spec(spec), selector(selector), memory_bytes_max(memory_max), clock(clock), cache(cache),
+        account(budget) {}
 
   const contract::RequestContext& context;
   const QuerySpec& spec;
@@ -119,6 +120,7 @@ struct QueryBackend::Execution {
   const size_t memory_bytes_max;
   const Clock& clock;
   DatasetCache& cache;
+  MemoryBudget::Account account;  // of builders and loaded blocks
   bool uses_cache = false;
   bool looks_for_functions = false;  // all reports are of function usage
   std::vector<const BlockRead*> reads;
@@ -133,6 +135,10 @@ struct QueryBackend::Execution {
 
   bool MayGoOn() {
     if (has_failed.load(std::memory_order_relaxed)) return false;
+    if (account.IsGivenUp()) {
+      Fail(account.Reason());
+      return false;
+    }
     const bool is_cancelled = context.IsCancelled();
     if (!is_cancelled && clock.MonotonicNs() <= context.deadline_ns) return true;
     const std::string progress =
@@ -164,6 +170,8 @@ struct QueryBackend::Execution {
     // Wraps when a builder shrank, and comes out right.
     const size_t delta = bytes - scan.counted_bytes;
     scan.counted_bytes = bytes;
+    account.Add(static_cast<int64_t>(delta));
+    if (account.IsGivenUp()) return account.Reason();
     if (memory_bytes.fetch_add(delta) + delta <= memory_bytes_max) return Status::Ok();
     return ResourceExhausted("the query's partial results need more than " + std::to_string(memory_bytes_max) +
                              " bytes; narrow the selector or the range")
@@ -241,7 +249,8 @@ struct QueryBackend::Batch {
 
 QueryBackend::QueryBackend(QueryBackendOptions options, object::ObjectStore& store,
                            const Clock& clock, MetricsRegistry& registry, contract::QueryBackendPeers* peers)
-    : options_(std::move(options)), store_(store), peers_(peers), clock_(clock), metrics_(registry), cache_(options_.cache_bytes_max, metrics_) {
+    : options_(std::move(options)), store_(store), peers_(peers), clock_(clock), metrics_(registry), cache_(options_.cache_bytes_max, metrics_),
+      budget_(options_.memory_bytes_max_of_all, metrics_.memory_bytes) {
   int threads = options_.threads;
   if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   // The caller of Execute() reads too.
@@ -269,6 +278,7 @@ Result<QueryResult> QueryBackend::Execute(const contract::RequestContext& contex
   metrics_.executions.Add();
   metrics_.seconds.Observe(static_cast<double>(clock_.MonotonicNs() - begun_ns) / 1e9);
   if (!result.ok()) metrics_.failures.Add();
+  if (contract::IsBusy(result.status())) metrics_.given_up.Add();
   return result;
 }
 
@@ -290,6 +300,7 @@ Result<QueryResult> QueryBackend::Run(const contract::RequestContext& context,
                              .metrics = metrics_,
                              .limits = options_.fan_out,
                              .memory_bytes_max = MemoryBytesMax(plan.spec),
+                             .budget = budget_,
                              .name = options_.name,
                              .execute_here = [&](const contract::RequestContext& part_context, const PlanNode& node) {
                                return ReadHere(part_context, plan.spec, node);
@@ -325,7 +336,7 @@ Result<QueryResult> QueryBackend::ReadHere(const contract::RequestContext& conte
 Result<QueryResult> QueryBackend::ReadBlocks(const contract::RequestContext& context, const QuerySpec& spec,
                                              const PlanNode& root) {
   ASSIGN_OR_RETURN(const Selector selector, Selector::Parse(spec.selector));
-  Execution execution(context, spec, selector, MemoryBytesMax(spec), clock_, cache_);
+  Execution execution(context, spec, selector, MemoryBytesMax(spec), clock_, cache_, budget_);
   execution.uses_cache = options_.cache_bytes_max > 0 && CachedScan::CanAnswer(spec, selector);
   execution.looks_for_functions = std::all_of(spec.reports.begin(), spec.reports.end(), [](const ReportRequest& report) {
     return report.kind == ReportKind::kFunctionUsage;
@@ -346,6 +357,15 @@ Result<QueryResult> QueryBackend::ReadBlocks(const contract::RequestContext& con
 }
 
 void QueryBackend::ReadBatch(Execution& execution, Batch& batch) {
+  struct Held {
+    Held(MemoryBudget::Account& account, uint64_t bytes) : account(account), bytes(static_cast<int64_t>(bytes)) {
+      account.Add(this->bytes);
+    }
+    ~Held() { account.Add(-bytes); }
+    MemoryBudget::Account& account;
+    const int64_t bytes;
+  };
+  const Held held(execution.account, batch.bytes);
   LookUp(execution, batch);
   ReadRuns(execution, batch, batch.cached, [&](Scan& scan, const DatasetRef& ref) {
     return scan.cached.Add(batch.meta(ref), *batch.plan(ref).found);

@@ -22,6 +22,7 @@
 #include "store/object/object_store.h"
 #include "worker/query_backend/dataset_cache.h"
 #include "worker/query_backend/dataset_runs.h"
+#include "worker/query_backend/memory_budget.h"
 #include "worker/query_backend/query_backend_metrics.h"
 #include "worker/query_backend/query_backend_options.h"
 
@@ -66,6 +67,7 @@ class QueryBackend final : public contract::QueryBackend {
   const Clock& clock_;
   QueryBackendMetrics metrics_;
   DatasetCache cache_;
+  MemoryBudget budget_;
 
   std::mutex mu_;
   std::condition_variable changed_;

@@ -18,6 +18,9 @@ struct QueryBackendMetrics {
         cache_evictions(r.GetCounter("brazier_query_backend_cache_evictions_total",
                                      "Dictionaries (tenant, service, profile type) dropped from the cache.")),
         cache_bytes(r.GetGauge("brazier_query_backend_cache_bytes", "Memory of the cache.")),
+        memory_bytes(r.GetGauge("brazier_query_backend_memory_bytes", "Memory of the queries that run, without the cache.")),
+        given_up(r.GetCounter("brazier_query_backend_given_up_total",
+                              "Plans given up because all together needed more than query.backend-memory-bytes-max.")),
         parts_here(Parts(r, "here")),
         parts_at_peers(Parts(r, "peer")),
         part_failures(r.GetCounter("brazier_query_backend_part_failures_total",
@@ -36,6 +39,8 @@ struct QueryBackendMetrics {
   Counter& cache_misses;
   Counter& cache_evictions;
   Gauge& cache_bytes;
+  Gauge& memory_bytes;
+  Counter& given_up;
   Counter& parts_here;
   Counter& parts_at_peers;
   Counter& part_failures;

@@ -393,5 +393,42 @@ TEST_F(QueryBackendTest, ManyQueriesAtOnceShareTheReaders) {
   for (auto& thread : threads) thread.join();
 }
 
+// Eight queries over everything, where two fit: none brings the process down, at least one is answered, and the others are answered or
+// told that it is busy.
+TEST_F(QueryBackendTest, QueriesTogetherKeepToTheBudget) {
+  std::vector<BlockMeta> blocks;
+  for (int block = 0; block < 20; ++block) {
+    testing::FoldedSamples samples;
+    for (int i = 0; i < 2'000; ++i) samples.emplace_back("main;b" + std::to_string(block) + ";f" + std::to_string(i), 1 + i);
+    blocks.push_back(Store({BatchBuilder("t", "service-" + std::to_string(block)).Profile(NextIdentity(), 10 + block, samples).Build()}));
+  }
+  const auto run = [&](size_t bytes_max, int queries) {
+    QueryBackend backend({.threads = 2, .memory_bytes_max_of_all = bytes_max, .cache_bytes_max = 0, .batch_bytes_max = 64 << 10},
+                         store_, SystemClock(), registry_);
+    std::atomic<int> answered{0}, busy{0}, other{0};
+    std::vector<std::thread> threads;
+    for (int q = 0; q < queries; ++q) {
+      threads.emplace_back([&] {
+        const contract::RequestContext context{"r", SystemClock().MonotonicNs() + 60 * kNsPerSecond};
+        const auto result = backend.Execute(context, {Spec(), ReadNode(blocks)});
+        ++(result.ok() ? answered : contract::IsBusy(result.status()) ? busy : other);
+        if (!result.ok() && !contract::IsBusy(result.status())) ADD_FAILURE() << result.status().ToString();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(other, 0);
+    EXPECT_EQ(registry_.GetGauge("brazier_query_backend_memory_bytes", "").value(), 0);
+    return std::make_pair(answered.load(), busy.load());
+  };
+  EXPECT_EQ(run(0, 8), std::make_pair(8, 0));
+  for (int round = 0; round < 5; ++round) {
+    const auto [answered, busy] = run(6 << 20, 8);
+    EXPECT_GE(answered, 1) << busy;
+    std::printf("under the budget: %d answered, %d busy\n", answered, busy);
+  }
+  QueryBackend small({.threads = 2, .memory_bytes_max_of_all = 1 << 20, .cache_bytes_max = 0}, store_, clock_, registry_);
+  EXPECT_EQ(small.Execute(Context(), {Spec(), ReadNode(blocks)}).status().reason(), "query_memory_limit") << "alone it is too large";
+}
+
 }  // namespace
 }  // namespace brazier::query_backend

@@ -122,6 +122,7 @@ HttpAnswer HttpConnection::Call(std::string_view method, std::string_view path, 
                                 std::string_view body) {
   std::string head(method);
   head.append(" ").append(path).append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n");
+  if (!tenant_.empty()) head.append("X-Scope-OrgID: ").append(tenant_).append("\r\n");
   if (!content_type.empty()) head.append("Content-Type: ").append(content_type).append("\r\n");
   if (method == "POST") head.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   head.append("\r\n");

@@ -20,7 +20,8 @@ class HttpConnection {
   static constexpr int kTimeoutSeconds = 60;
   static constexpr size_t kAnswerBytesMax = 256 << 20;
 
-  explicit HttpConnection(uint16_t port) : port_(port) {}
+  // `tenant`: named in each request; empty: none.
+  explicit HttpConnection(uint16_t port, std::string tenant = "") : port_(port), tenant_(std::move(tenant)) {}
   ~HttpConnection() { Close(); }
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -40,6 +41,7 @@ class HttpConnection {
   bool ReadMore();
 
   const uint16_t port_;
+  const std::string tenant_;
   int socket_ = -1;
   std::string input_;  // received and not yet consumed
 };

@@ -19,6 +19,7 @@ constexpr Measurement kMeasurements[] = {{"ack", MeasureAcknowledgement},
                                          {"ingest", MeasureIngest},
                                          {"services", MeasureManyServices},
                                          {"query", MeasureQueries},
+                                         {"reads", MeasureReads},
                                          {"linger", MeasureLinger},
                                          {"compaction", MeasureCompaction}};
 

@@ -40,6 +40,10 @@ void MeasureLinger(const Options& options, Report* report);
 // Flame graphs over 240 small objects with 6,000 profiles.
 void MeasureQueries(const Options& options, Report* report);
 
+// Queries of every kind over compacted data of 20 and of 1,000 services, memory, and a tenant's short queries beside another's
+// long ones.
+void MeasureReads(const Options& options, Report* report);
+
 // Time to the first compaction, CPU, bytes and objects over all levels, with 20, 100 and 1,000 services.
 void MeasureCompaction(const Options& options, Report* report);
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "profile.pb.h"
 #include "server/http/json_text.h"
+#include "server/http/pprof_json.h"
 #include "server/http/wire_text.h"
 
 namespace brazier::http {
@@ -83,12 +83,6 @@ std::string GraphProto(const codec::FlameGraph& graph, int64_t left_ticks, int64
   return out;
 }
 
-Result<std::string> ProfileJson(const std::string& pprof) {
-  google::v1::Profile profile;
-  RETURN_IF_ERROR(ParseMessage(ConnectCodec::kProto, pprof, &profile).Annotate("rendering pprof"));
-  return EncodeMessage(ConnectCodec::kJson, profile);
-}
-
 }  // namespace
 
 std::string RenderFlameGraph(ConnectCodec codec, const codec::FlameGraph& graph) {
@@ -125,7 +119,7 @@ std::string RenderDot(ConnectCodec codec, std::string_view dot) {
 
 Result<std::string> RenderPprof(ConnectCodec codec, std::string pprof) {
   if (codec == ConnectCodec::kJson) {
-    ASSIGN_OR_RETURN(const std::string json, ProfileJson(pprof));
+    ASSIGN_OR_RETURN(const std::string json, PprofToJson(pprof));
     return "{\"pprof\":{\"profile\":" + json + "}}";
   }
   std::string profile;
@@ -136,7 +130,7 @@ Result<std::string> RenderPprof(ConnectCodec codec, std::string pprof) {
 }
 
 Result<std::string> RenderBareProfile(ConnectCodec codec, std::string pprof) {
-  if (codec == ConnectCodec::kJson) return ProfileJson(pprof);
+  if (codec == ConnectCodec::kJson) return PprofToJson(pprof);
   return pprof;
 }
 

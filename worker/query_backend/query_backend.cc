@@ -27,6 +27,11 @@ Status CollectReads(const PlanNode& node, int depth, std::vector<const BlockRead
   return Status::Ok();
 }
 
+int ThreadsOf(const QueryBackendOptions& options) {
+  if (options.threads > 0) return options.threads;
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 // What the cache holds of a dataset: its profiles, whatever a query reads of them.
 bool IsCached(const SectionRef& section) {
   switch (section.kind) {
@@ -250,9 +255,8 @@ struct QueryBackend::Batch {
 QueryBackend::QueryBackend(QueryBackendOptions options, object::ObjectStore& store,
                            const Clock& clock, MetricsRegistry& registry, contract::QueryBackendPeers* peers)
     : options_(std::move(options)), store_(store), peers_(peers), clock_(clock), metrics_(registry), cache_(options_.cache_bytes_max, metrics_),
-      budget_(options_.memory_bytes_max_of_all, metrics_.memory_bytes) {
-  int threads = options_.threads;
-  if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+      budget_(options_.memory_bytes_max_of_all, metrics_.memory_bytes), gate_(static_cast<size_t>(ThreadsOf(options_))) {
+  const int threads = ThreadsOf(options_);
   // The caller of Execute() reads too.
   for (int i = 1; i < threads; ++i) {
     readers_.emplace_back([this] {
@@ -459,6 +463,7 @@ void QueryBackend::ReadRuns(Execution& execution, Batch& batch, std::vector<Data
   ShareOut(runs.count(), [&](size_t i) {
     auto scan = execution.TakeScan();
     for (const DatasetRef& ref : runs.run(i)) {
+      const auto pass = gate_.Wait(batch.meta(ref).tenant);
       if (!execution.MayGoOn()) break;
       Status s = read(*scan, ref);
       if (s.ok()) s = execution.Count(*scan);

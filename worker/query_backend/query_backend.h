@@ -25,6 +25,7 @@
 #include "worker/query_backend/memory_budget.h"
 #include "worker/query_backend/query_backend_metrics.h"
 #include "worker/query_backend/query_backend_options.h"
+#include "worker/query_backend/work_gate.h"
 
 namespace brazier::query_backend {
 
@@ -68,6 +69,7 @@ class QueryBackend final : public contract::QueryBackend {
   QueryBackendMetrics metrics_;
   DatasetCache cache_;
   MemoryBudget budget_;
+  WorkGate gate_;  // of reading datasets
 
   std::mutex mu_;
   std::condition_variable changed_;

@@ -10,7 +10,7 @@
 namespace brazier::query_backend {
 
 struct QueryBackendOptions {
-  int threads = 0;                          // that read blocks, over all queries; 0: one per processor
+  int threads = 0;                          // datasets that are read at a time, over all queries (work_gate.h); 0: one per processor
   size_t memory_bytes_max = 1ull << 30;     // of one query's partial results; over it: kResourceExhausted
   size_t memory_bytes_max_of_all = 2ull << 30;  // of what all queries hold at a time (memory_budget.h); 0: any
   size_t cache_bytes_max = 256 << 20;       // of decoded samples, all queries (dataset_cache.h); 0: none

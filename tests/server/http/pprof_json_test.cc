@@ -69,7 +69,9 @@ TEST(PprofJson, SaysWhatProtobufSays) {
     const auto json = PprofToJson(profile.SerializeAsString());
     ASSERT_TRUE(json.ok()) << json.status().ToString();
     EXPECT_EQ(Parsed(*json).SerializeAsString(), profile.SerializeAsString()) << *json;
-    if (profile.string_table_size() == 0) EXPECT_EQ(*json, Expected(profile)) << seed;
+    if (profile.string_table_size() == 0) {
+      EXPECT_EQ(*json, Expected(profile)) << seed;
+    }
   }
   EXPECT_EQ(*PprofToJson(""), "{}");
 }

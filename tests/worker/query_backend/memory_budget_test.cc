@@ -86,7 +86,9 @@ TEST_F(MemoryBudgetTest, WhatGoesOnFits) {
       int64_t going_on = 0;
       for (const Entry& each : all) going_on += each.account->IsGivenUp() ? 0 : each.bytes;
       ASSERT_LE(going_on, 100) << "seed " << seed;
-      if (was_oldest && entry.bytes <= 100) ASSERT_FALSE(entry.account->IsGivenUp()) << "seed " << seed;
+      if (was_oldest && entry.bytes <= 100) {
+        ASSERT_FALSE(entry.account->IsGivenUp()) << "seed " << seed;
+      }
       std::erase_if(all, [&](const Entry& each) { return each.account->IsGivenUp() || random.Below(10) == 0; });
     }
     all.clear();

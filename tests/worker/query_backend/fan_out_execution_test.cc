@@ -3,6 +3,7 @@
 #include "worker/query_backend/fan_out_execution.h"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "common/codec/query_msgpack.h"
@@ -19,9 +20,15 @@ namespace {
 using testing::MakeLabels;
 
 struct PeerList final : contract::QueryBackendPeers {
-  std::vector<contract::QueryBackendPeer> peers;
+  std::mutex mu;
+  std::vector<contract::QueryBackendPeer> peers;  // guarded by mu where others ask meanwhile
   std::shared_ptr<const std::vector<contract::QueryBackendPeer>> Live() override {
+    std::lock_guard lock(mu);
     return std::make_shared<std::vector<contract::QueryBackendPeer>>(peers);
+  }
+  void Add(contract::QueryBackendPeer peer) {
+    std::lock_guard lock(mu);
+    peers.push_back(std::move(peer));
   }
 };
 
@@ -344,7 +351,7 @@ TEST_F(FanOutExecutionTest, BackendsThatAllHaveEachOtherDoNotStandStill) {
   };
   for (size_t i = 0; i < processes.size(); ++i) {
     for (size_t k = 0; k < processes.size(); ++k) {
-      if (i != k) processes[i]->peers.peers.push_back({{.id = "b" + std::to_string(k)}, connect(*processes[i], *processes[k])});
+      if (i != k) processes[i]->peers.Add({{.id = "b" + std::to_string(k)}, connect(*processes[i], *processes[k])});
     }
   }
   Process frontend(context);
@@ -375,7 +382,10 @@ TEST_F(FanOutExecutionTest, BackendsThatAllHaveEachOtherDoNotStandStill) {
     p->server->Stop();
     p->endpoint->Stop();
   }
-  for (const auto& p : processes) p->peers.peers.clear();
+  for (const auto& p : processes) {
+    std::lock_guard lock(p->peers.mu);
+    p->peers.peers.clear();
+  }
 }
 
 }  // namespace

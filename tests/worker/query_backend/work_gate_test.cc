@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -54,13 +55,13 @@ TEST(WorkGate, WhoHasNothingRunningIsNext) {
   }
   while (waiting < 2) Pause();
   const auto wait = [&](const std::string& tenant) {
+    const int before = waiting;
     threads.emplace_back([&, tenant] {
       ++waiting;
       const auto pass = gate.Wait(tenant);
       std::lock_guard lock(mu);
       order.push_back(tenant);
     });
-    const int before = waiting;
     while (waiting == before) Pause();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   };

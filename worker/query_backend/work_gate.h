@@ -28,6 +28,11 @@ class WorkGate {
     WorkGate& gate_;
     const std::string& tenant_;
   };
+  // Pieces that wait for their turn, at the moment.
+  size_t waiting() {
+    std::lock_guard lock(mu_);
+    return waiting_.size();
+  }
   // Returns when it is this piece's turn. The text outlives the pass.
   Pass Wait(const std::string& tenant) { return {*this, tenant}; }
 

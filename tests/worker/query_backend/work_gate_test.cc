@@ -42,36 +42,39 @@ TEST(WorkGate, WhoHasNothingRunningIsNext) {
   WorkGate gate(2);
   std::mutex mu;
   std::vector<std::string> order;
-  std::atomic<int> waiting{0};
-  std::atomic<bool> may_end{false};
+  std::atomic<int> holding{0};
+  std::atomic<int> may_end{0};  // holders
   std::vector<std::thread> threads;
   const std::string many = "many", few = "few";
   for (int i = 0; i < 2; ++i) {
-    threads.emplace_back([&] {
+    threads.emplace_back([&, i] {
       const auto pass = gate.Wait(many);
-      ++waiting;
-      while (!may_end) Pause();
+      ++holding;
+      while (may_end <= i) Pause();
     });
   }
-  while (waiting < 2) Pause();
+  while (holding < 2) Pause();
   const auto wait = [&](const std::string& tenant) {
-    const int before = waiting;
+    const size_t before = gate.waiting();
     threads.emplace_back([&, tenant] {
-      ++waiting;
       const auto pass = gate.Wait(tenant);
       std::lock_guard lock(mu);
       order.push_back(tenant);
     });
-    while (waiting == before) Pause();
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    while (gate.waiting() == before) Pause();
   };
   for (int i = 0; i < 10; ++i) wait(many);
   wait(few);
-  may_end = true;
+  // One slot: nobody else works before it is done.
+  may_end = 1;
+  for (bool is_first = false; !is_first; Pause()) {
+    std::lock_guard lock(mu);
+    is_first = !order.empty();
+  }
+  may_end = 2;
   for (std::thread& thread : threads) thread.join();
   ASSERT_EQ(order.size(), 11u);
-  // Both slots become free at about the same time: at most one of the others may be before it.
-  EXPECT_TRUE(order[0] == few || order[1] == few) << "eleventh in the line, first or second in its turn";
+  EXPECT_EQ(order[0], few) << "eleventh in the line, first in its turn";
 }
 
 }  // namespace

@@ -15,14 +15,7 @@ inline constexpr uint64_t kFilterVersion = 2;
 
 // Limits of what is decoded; encoders of ours stay far below.
 inline constexpr int kPlanDepthMax = 32;
-inline constexpr size_t kPlanNodesMax = 100'000;
-inline constexpr size_t kReadsPerPlanMax = 200'000;
 inline constexpr size_t kReportsMax = 64;
-inline constexpr size_t kNamesPerReportMax = 1024;
-inline constexpr size_t kCallSiteMax = 4096;
-inline constexpr size_t kBackendNameMax = 1024;
-inline constexpr size_t kDeletionsPerReadMax = 100'000;
-inline constexpr size_t kSeriesPerReportMax = 10'000'000;
 
 inline void ReadVersion(MsgpackReader& in, uint64_t* version, uint64_t newest = kVersion) {
   *version = in.Uint();

@@ -9,6 +9,12 @@ namespace {
 
 using namespace query;  // NOLINT: its own parts
 
+constexpr size_t kPlanNodesMax = 100'000;
+constexpr size_t kReadsPerPlanMax = 200'000;
+constexpr size_t kNamesPerReportMax = 1024;
+constexpr size_t kCallSiteMax = 4096;
+constexpr size_t kDeletionsPerReadMax = 100'000;
+
 void WriteReportRequest(MsgpackWriter& out, const ReportRequest& report) {
   const bool is_usage = report.kind == ReportKind::kFunctionUsage;
   out.Map(5 + (is_usage ? 2 : 0) + (report.of_spans ? 1 : 0) + (report.exemplars ? 1 : 0));

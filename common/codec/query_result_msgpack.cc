@@ -9,6 +9,9 @@ namespace {
 
 using namespace query;  // NOLINT: its own parts
 
+constexpr size_t kBackendNameMax = 1024;
+constexpr size_t kSeriesPerReportMax = 10'000'000;
+
 static_assert(sizeof(FlameTree::Node) == 16 && offsetof(FlameTree::Node, name) == 4 &&
               offsetof(FlameTree::Node, self) == 8);
 
@@ -21,21 +24,17 @@ void WriteTree(MsgpackWriter& out, const FlameTree& tree) {
 
 FlameTree ReadTree(MsgpackReader& in) {
   FlameTree tree;
-  std::vector<uint32_t> lengths;
-  Bytes bytes;
+  StringColumns strings;
   for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
     const std::string_view key = in.Str();
-    if (key == "string_lengths") {
-      in.Column(lengths);
-    } else if (key == "string_bytes") {
-      bytes = in.Bin();
-    } else if (key == "nodes") {
+    if (strings.Read(in, key)) continue;
+    if (key == "nodes") {
       in.Column(tree.nodes);
     } else {
       in.Skip();
     }
   }
-  tree.names = MakeStrings(in, lengths, bytes);
+  tree.names = strings.Make(in);
   if (!in.ok()) return tree;
   if (Status valid = tree.Validate(); !valid.ok()) in.Fail(valid.message());
   if (in.ok() && tree.nodes[0].parent != 0) in.Fail("the root of a tree has a parent");
@@ -224,16 +223,12 @@ void WriteFunctions(MsgpackWriter& out, const FunctionCosts& functions) {
 
 FunctionCosts ReadFunctions(MsgpackReader& in) {
   FunctionCosts functions;
-  std::vector<uint32_t> lengths;
+  StringColumns strings;
   std::vector<int64_t> selfs, totals;
-  Bytes bytes;
   for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
     const std::string_view key = in.Str();
-    if (key == "string_lengths") {
-      in.Column(lengths);
-    } else if (key == "string_bytes") {
-      bytes = in.Bin();
-    } else if (key == "selfs") {
+    if (strings.Read(in, key)) continue;
+    if (key == "selfs") {
       in.Column(selfs);
     } else if (key == "totals") {
       in.Column(totals);
@@ -241,7 +236,7 @@ FunctionCosts ReadFunctions(MsgpackReader& in) {
       in.Skip();
     }
   }
-  const StringTable names = MakeStrings(in, lengths, bytes);
+  const StringTable names = strings.Make(in);
   if (in.ok() && (names.size() != selfs.size() + 1 || names.size() != totals.size() + 1)) {
     in.Fail("columns of functions have different lengths");
   }

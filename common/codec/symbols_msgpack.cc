@@ -42,25 +42,36 @@ void WriteStrings(MsgpackWriter& out, const StringTable& strings) {
   }
 }
 
-StringTable MakeStrings(MsgpackReader& in, const std::vector<uint32_t>& lengths, Bytes bytes) {
+bool StringColumns::Read(MsgpackReader& in, std::string_view key) {
+  if (key == "string_lengths") {
+    in.Column(lengths_);
+  } else if (key == "string_bytes") {
+    bytes_ = in.Bin();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+StringTable StringColumns::Make(MsgpackReader& in) const {
   StringTable strings;
   if (!in.ok()) return strings;
   uint64_t total = 0;
-  for (uint32_t length : lengths) total += length;
-  if (total != bytes.size()) {
+  for (uint32_t length : lengths_) total += length;
+  if (total != bytes_.size()) {
     in.Fail("the lengths of the strings sum to " + std::to_string(total) + ", their bytes are " +
-            std::to_string(bytes.size()));
+            std::to_string(bytes_.size()));
     return strings;
   }
-  if (!lengths.empty() && lengths[0] != 0) {
+  if (!lengths_.empty() && lengths_[0] != 0) {
     in.Fail("string 0 is not empty");
     return strings;
   }
-  strings.Reserve(lengths.size() + 1, bytes.size());
+  strings.Reserve(lengths_.size() + 1, bytes_.size());
   size_t position = 0;
-  for (size_t i = 1; i < lengths.size(); ++i) {  // string 0 is there already
-    strings.Add(AsString(bytes.subspan(position, lengths[i])));
-    position += lengths[i];
+  for (size_t i = 1; i < lengths_.size(); ++i) {  // string 0 is there already
+    strings.Add(AsString(bytes_.subspan(position, lengths_[i])));
+    position += lengths_[i];
   }
   return strings;
 }
@@ -111,16 +122,12 @@ void WriteSymbols(MsgpackWriter& out, const SymbolTable& symbols) {
 
 SymbolTable ReadSymbols(MsgpackReader& in) {
   SymbolTable symbols;
-  std::vector<uint32_t> lengths;
-  Bytes bytes;
+  StringColumns strings;
   std::vector<FlatLocation> locations;
   for (size_t n = in.Map(); n > 0 && in.ok(); --n) {
     const std::string_view key = in.Str();
-    if (key == "string_lengths") {
-      in.Column(lengths);
-    } else if (key == "string_bytes") {
-      bytes = in.Bin();
-    } else if (key == "functions") {
+    if (strings.Read(in, key)) continue;
+    if (key == "functions") {
       ReadRecords(in, symbols.functions, TieFunctionRecord);
     } else if (key == "mappings") {
       ReadRecords(in, symbols.mappings, TieMapping);
@@ -136,7 +143,7 @@ SymbolTable ReadSymbols(MsgpackReader& in) {
   }
   if (!symbols.stacks.empty() && symbols.stacks[0].parent != 0)
     in.Fail("the root of the stacks has a parent");
-  symbols.strings = MakeStrings(in, lengths, bytes);
+  symbols.strings = strings.Make(in);
   symbols.locations.reserve(locations.size());
   for (const FlatLocation& l : locations) {
     symbols.locations.push_back(

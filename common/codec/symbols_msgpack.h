@@ -17,7 +17,18 @@ inline constexpr size_t kLabelsPerSeriesMax = 1024;
 // Lengths and bytes of all strings: two keys of the surrounding map.
 inline constexpr size_t kStringTableKeys = 2;
 void WriteStrings(MsgpackWriter& out, const StringTable& strings);
-StringTable MakeStrings(MsgpackReader& in, const std::vector<uint32_t>& lengths, Bytes bytes);
+// Reads them again, in any order.
+class StringColumns {
+ public:
+  // Reads the value of the key, when it is one of the two.
+  bool Read(MsgpackReader& in, std::string_view key);
+  // After the map: the strings; empty, and a failure of `in`, when the two do not fit together.
+  StringTable Make(MsgpackReader& in) const;
+
+ private:
+  std::vector<uint32_t> lengths_;
+  Bytes bytes_;
+};
 
 // [name, value, name, value, ...], ascending by name. Reading refuses any other order.
 void WriteLabels(MsgpackWriter& out, const Labels& labels);

@@ -1,5 +1,7 @@
 #include "server/http/querier_call.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace brazier::http {
@@ -8,6 +10,11 @@ int64_t MsToNs(int64_t milliseconds) {
   int64_t ns = 0;
   if (!__builtin_mul_overflow(milliseconds, kNsPerMs, &ns)) return ns;
   return milliseconds < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+}
+
+int64_t StepToNs(double seconds) {
+  constexpr double kSecondsMax = 1e9;
+  return static_cast<int64_t>(std::llround(std::min(seconds, kSecondsMax) * kNsPerSecond));
 }
 
 namespace {

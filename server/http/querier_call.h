@@ -54,6 +54,7 @@ class QuerierCall {
 };
 
 int64_t MsToNs(int64_t milliseconds);  // saturates
+int64_t StepToNs(double seconds);      // at most 1e9 s. REQUIRES: seconds is positive
 
 // Adds /querier.v1.QuerierService/<method>. `handle` turns the message into the answer.
 template <typename Message>

@@ -1,15 +1,10 @@
 // Heatmaps.
-#include <algorithm>
-#include <cmath>
-
 #include "querier.pb.h"
 #include "server/http/heatmap_render.h"
 #include "server/http/querier_call.h"
 
 namespace brazier::http {
 namespace {
-
-constexpr double kStepSecondsMax = 1e9;
 
 Result<HttpResponse> SelectHeatmap(QuerierCall& call, querier::v1::SelectHeatmapRequest& request) {
   if (!(request.step() >= 0.001)) return InvalidArgument("step must be >= 1ms, got " + std::to_string(request.step()));
@@ -27,7 +22,7 @@ Result<HttpResponse> SelectHeatmap(QuerierCall& call, querier::v1::SelectHeatmap
   query.profile_type = request.profile_typeid();
   query.selectors.push_back(request.label_selector());
   ReportRequest& report_request = query.reports[0];
-  report_request.step_ns = static_cast<int64_t>(std::llround(std::min(request.step(), kStepSecondsMax) * kNsPerSecond));
+  report_request.step_ns = StepToNs(request.step());
   report_request.group_by.assign(request.group_by().begin(), request.group_by().end());
   report_request.of_spans = of_spans;
   report_request.exemplars = has_exemplars;

@@ -1,7 +1,5 @@
 // Time series.
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "querier.pb.h"
 #include "server/http/json_text.h"
@@ -19,8 +17,6 @@ constexpr uint32_t kSeriesPoints = 2;
 constexpr uint32_t kPointValue = 1;
 constexpr uint32_t kPointTimestamp = 2;
 constexpr uint32_t kPointExemplars = 4;
-
-constexpr double kStepSecondsMax = 1e9;
 
 struct Point {
   double value = 0;
@@ -134,8 +130,7 @@ Result<HttpResponse> SelectSeries(QuerierCall& call, querier::v1::SelectSeriesRe
     query.call_site.push_back(location.name());
   }
   ReportRequest& report_request = query.reports[0];
-  report_request.step_ns =
-      static_cast<int64_t>(std::llround(std::min(request.step(), kStepSecondsMax) * kNsPerSecond));
+  report_request.step_ns = StepToNs(request.step());
   report_request.group_by.assign(request.group_by().begin(), request.group_by().end());
   report_request.exemplars = request.exemplar_type() == types::v1::EXEMPLAR_TYPE_INDIVIDUAL;
   ASSIGN_OR_RETURN(const Report report, call.Query(query));

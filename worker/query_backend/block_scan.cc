@@ -1,6 +1,7 @@
 #include "worker/query_backend/block_scan.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "store/block/section_samples.h"
 #include "worker/query_backend/stack_mapper.h"
@@ -150,9 +151,10 @@ void BlockScan::AddStacks() {
   std::sort(touched_.begin(), touched_.end());
   touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
   const bool is_filtered = !stack_filter_.IsEmpty();
-  selected_.clear();
-  for (uint32_t stack : touched_) {
-    if (is_filtered && stack_filter_.Passes(stack)) selected_.push_back(stack);
+  if (is_filtered) {
+    selected_.clear();
+    std::copy_if(touched_.begin(), touched_.end(), std::back_inserter(selected_),
+                 [&](uint32_t stack) { return stack_filter_.Passes(stack); });
   }
   const DatasetStacks stacks{symbols_, is_filtered ? selected_ : touched_, values_, duration_ns_, period_};
   for (auto& builder : builders_) builder->AddStacks(stacks);

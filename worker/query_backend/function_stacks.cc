@@ -27,12 +27,13 @@ bool FunctionStacks::AreIn(const SymbolTable& symbols) {
   return std::find(is_location_.begin(), is_location_.end(), 1) != is_location_.end();
 }
 
-void FunctionStacks::Match(const SymbolTable& symbols) {
-  MatchLocations(symbols);
+bool FunctionStacks::Match(const SymbolTable& symbols) {
+  if (!AreIn(symbols)) return false;
   has_.assign(symbols.stacks.size(), 0);
   for (size_t i = 1; i < symbols.stacks.size(); ++i) {
     has_[i] = has_[symbols.stacks[i].parent] | is_location_[symbols.stacks[i].location];
   }
+  return true;
 }
 
 }  // namespace brazier::query_backend

@@ -17,8 +17,8 @@ class FunctionStacks {
 
   // Whether the table has such a function at all: without one, no sample needs to be read.
   bool AreIn(const SymbolTable& symbols);
-  // For all stacks.
-  void Match(const SymbolTable& symbols);
+  // For all stacks. False, and nothing matched, when it has none.
+  bool Match(const SymbolTable& symbols);
   bool Has(uint32_t stack) const { return has_[stack] != 0; }
 
  private:

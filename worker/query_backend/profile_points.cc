@@ -28,8 +28,7 @@ void ProfilePoints::Add(const DatasetView& view, const block::DatasetRow& row, i
   const ProfileBatch::Profile& profile = view.rows.profiles[row.profile];
   const std::optional<int64_t> bucket_ns = BucketOf(view.spec, request_, profile.time_ns);
   if (!bucket_ns.has_value()) return;
-  Labels labels = view.rows.series[row.series];
-  for (const std::string& name : request_.group_by) labels.Erase(name);
+  Labels labels = LabelsBesideGroup(request_, view.rows.series[row.series]);
   const Labels& group = groups_[row.series];
   for (Point& point : points_) {
     if (*point.group != group) continue;

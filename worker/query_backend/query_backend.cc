@@ -80,8 +80,10 @@ struct QueryBackend::Step {
     ++active;
     return true;
   }
-  int Readers() {
+  // Readers that help already; none when there is no work left to join for.
+  std::optional<int> Readers() {
     std::lock_guard lock(mu);
+    if (is_closed || next.load() >= count) return std::nullopt;
     return active;
   }
   void Leave() {
@@ -218,6 +220,7 @@ struct QueryBackend::Batch {
     std::shared_ptr<const CachedDataset> found;  // in the cache
     bool is_wanted = false;                      // from the object
     bool is_passed_over = false;  // it has no function that the query means
+    bool IsRead() const { return is_wanted && !is_passed_over; }
     bool Needs(const SectionRef& section) const { return may_be_cached ? IsCached(section) : cover.Needs(section); }
   };
   std::vector<const BlockRead*> reads;
@@ -413,8 +416,8 @@ void QueryBackend::LookUp(Execution& execution, Batch& batch) {
 
 // Which of a block's datasets may have stacks with the functions in question: their symbols are read first, and of the others nothing
 // else.
-Status QueryBackend::FindFunctions(const Execution& execution, Batch& batch, size_t block, std::vector<uint8_t>* has_function) {
-  const std::vector<Batch::Plan>& plans = batch.plans[block];
+Status QueryBackend::FindFunctions(const Execution& execution, Batch& batch, size_t block) {
+  std::vector<Batch::Plan>& plans = batch.plans[block];
   RETURN_IF_ERROR(batch.blocks[block].Load(store_, [&](size_t dataset, const SectionRef& section) {
     return plans[dataset].is_wanted && IsSymbols(section) && plans[dataset].Needs(section);
   }));
@@ -424,7 +427,7 @@ Status QueryBackend::FindFunctions(const Execution& execution, Batch& batch, siz
   for (size_t d = 0; d < plans.size(); ++d) {
     if (!plans[d].is_wanted) continue;
     RETURN_IF_ERROR(batch.blocks[block].ReadSymbols(d, &symbols));
-    (*has_function)[d] = std::any_of(functions.begin(), functions.end(), [&](FunctionStacks& f) { return f.AreIn(symbols); });
+    plans[d].is_passed_over = std::none_of(functions.begin(), functions.end(), [&](FunctionStacks& f) { return f.AreIn(symbols); });
   }
   return Status::Ok();
 }
@@ -435,20 +438,16 @@ bool QueryBackend::Load(Execution& execution, Batch& batch) {
     if (!execution.MayGoOn()) return;
     const std::vector<Batch::Plan>& plans = batch.plans[i];
     if (std::any_of(plans.begin(), plans.end(), [](const Batch::Plan& plan) { return plan.is_wanted; })) {
-      std::vector<uint8_t> has_function(plans.size(), 1);
       if (execution.looks_for_functions) {
-        if (Status s = FindFunctions(execution, batch, i, &has_function); !s.ok()) {
-          return execution.Fail(std::move(s), *batch.reads[i]);
-        }
+        if (Status s = FindFunctions(execution, batch, i); !s.ok()) return execution.Fail(std::move(s), *batch.reads[i]);
       }
       const auto wanted = [&](size_t dataset, const SectionRef& section) {
-        if (execution.looks_for_functions && (IsSymbols(section) || !has_function[dataset])) return false;
-        return plans[dataset].is_wanted && plans[dataset].Needs(section);
+        if (execution.looks_for_functions && IsSymbols(section)) return false;  // they are there
+        return plans[dataset].IsRead() && plans[dataset].Needs(section);
       };
-      if (std::find(has_function.begin(), has_function.end(), 1) != has_function.end()) {
+      if (std::any_of(plans.begin(), plans.end(), [](const Batch::Plan& plan) { return plan.IsRead(); })) {
         if (Status s = batch.blocks[i].Load(store_, wanted); !s.ok()) return execution.Fail(std::move(s), *batch.reads[i]);
       }
-      for (size_t d = 0; d < has_function.size(); ++d) batch.plans[i][d].is_passed_over = !has_function[d];
       execution.bytes_read.fetch_add(batch.blocks[i].sections().bytes_read(), std::memory_order_relaxed);
     }
     execution.blocks_read.fetch_add(1, std::memory_order_relaxed);
@@ -496,9 +495,15 @@ void QueryBackend::ReaderLoop() {
   std::unique_lock lock(mu_);
   while (true) {
     // To whom fewest help, one piece of work at a time: a long query does not keep the readers from a short one that comes later.
-    std::stable_sort(queue_.begin(), queue_.end(), [](const auto& a, const auto& b) { return a->Readers() < b->Readers(); });
-    const auto joined = std::find_if(queue_.begin(), queue_.end(), [](const auto& candidate) { return candidate->Join(); });
-    std::shared_ptr<Step> step = joined == queue_.end() ? nullptr : *joined;
+    std::shared_ptr<Step> step;
+    int fewest = 0;
+    for (const auto& candidate : queue_) {
+      const std::optional<int> readers = candidate->Readers();
+      if (!readers.has_value() || (step != nullptr && *readers >= fewest)) continue;
+      step = candidate;
+      fewest = *readers;
+    }
+    if (step != nullptr && !step->Join()) continue;  // its last piece went meanwhile
     if (step == nullptr) {
       if (is_stopping_) return;
       changed_.wait(lock);

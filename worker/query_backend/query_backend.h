@@ -53,7 +53,7 @@ class QueryBackend final : public contract::QueryBackend {
   // Reads the datasets of one batch of blocks: those in the cache from there, the others from blocks that it loads.
   void ReadBatch(Execution& execution, Batch& batch);
   void LookUp(Execution& execution, Batch& batch);
-  Status FindFunctions(const Execution& execution, Batch& batch, size_t block, std::vector<uint8_t>* has_function);
+  Status FindFunctions(const Execution& execution, Batch& batch, size_t block);
   bool Load(Execution& execution, Batch& batch);
   // Calls read(thread's scan, dataset) for each, in runs.
   void ReadRuns(Execution& execution, Batch& batch, std::vector<DatasetRef> datasets,

@@ -49,8 +49,8 @@ class HeatmapBuilder final : public ReportBuilder {
     if (!bucket_ns.has_value()) return;
     const Labels& series = samples.view.rows.series[row.series];
     const Labels group = GroupOf(request_, series);
-    Exemplar point{.profile_id = profile.identity, .time_ns = profile.time_ns, .trace_id = {}, .labels = series};
-    for (const std::string& name : request_.group_by) point.labels.Erase(name);
+    Exemplar point{.profile_id = profile.identity, .time_ns = profile.time_ns, .trace_id = {},
+                   .labels = LabelsBesideGroup(request_, series)};
     for (size_t i = 0; i < samples.spans.size(); ++i) {
       if (samples.spans[i] == 0) continue;
       point.value = samples.values[i];

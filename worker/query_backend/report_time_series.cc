@@ -44,10 +44,7 @@ class TimeSeriesBuilder final : public ReportBuilder {
   }
 
   bool BeginSymbols(const SymbolTable& symbols) override {
-    if (!functions_.has_value()) return true;
-    if (!functions_->AreIn(symbols)) return false;
-    functions_->Match(symbols);
-    return true;
+    return !functions_.has_value() || functions_->Match(symbols);
   }
 
   void AddSamples(const RowSamples& samples) override {

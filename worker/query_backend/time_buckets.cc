@@ -20,4 +20,9 @@ Labels GroupOf(const ReportRequest& request, const Labels& labels) {
   return group;
 }
 
+Labels LabelsBesideGroup(const ReportRequest& request, Labels labels) {
+  for (const std::string& name : request.group_by) labels.Erase(name);
+  return labels;
+}
+
 }  // namespace brazier::query_backend

@@ -13,5 +13,7 @@ std::optional<int64_t> BucketOf(const QuerySpec& spec, const ReportRequest& requ
 
 // Those of the labels that the report groups by.
 Labels GroupOf(const ReportRequest& request, const Labels& labels);
+// The others.
+Labels LabelsBesideGroup(const ReportRequest& request, Labels labels);
 
 }  // namespace brazier::query_backend
